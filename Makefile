@@ -1,0 +1,56 @@
+# The front door: every target is a thin call of CMake or of a script in tools/.
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX ?= /usr/local
+
+.PHONY: help setup build quickstart test test-full bench asan tsan clean install
+
+help:
+	@echo 'make setup       install what is missing (Debian packages, the Atari emulator)'
+	@echo 'make build       setup, then $(BUILD)/polyplay'
+	@echo 'make quickstart  collect, train, evaluate on two Atari games; at most 15 minutes on 2 cores'
+	@echo 'make test        setup, build and run the tests; ends with "N passed, N failed"'
+	@echo 'make test-full   the same, and the checks against Python oracles'
+	@echo 'make bench       the figures of docs/benchmarks.md'
+	@echo 'make asan        tests under address and undefined-behaviour sanitizers'
+	@echo 'make tsan        tests under the thread sanitizer'
+	@echo 'make install     into PREFIX (default /usr/local)'
+	@echo 'make clean       remove the build folders'
+
+setup:
+	@tools/setup
+
+build: setup
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DPP_TESTS=ON
+	@cmake --build $(BUILD) -j $(JOBS)
+
+quickstart:
+	@tools/quickstart
+
+test: build
+	@tools/run_tests $(BUILD)
+
+test-full: build
+	@tools/setup --oracles
+	@tools/run_tests $(BUILD) --full
+
+bench: build
+	@tools/bench $(BUILD)
+
+asan: setup
+	@cmake -S . -B build-asan -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
+	    -DPP_SANITIZE=address,undefined
+	@cmake --build build-asan -j $(JOBS)
+	@tools/run_tests build-asan
+
+tsan: setup
+	@cmake -S . -B build-tsan -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
+	    -DPP_SANITIZE=thread
+	@cmake --build build-tsan -j $(JOBS)
+	@tools/run_tests build-tsan
+
+install: build
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	@rm -rf build build-debug build-asan build-tsan

@@ -1,0 +1,4 @@
+/* Attention for AVX512. */
+#include "cpu/simd/vec_avx512.h"
+
+#include "cpu/simd/attention_tmpl.h"

@@ -1,0 +1,4 @@
+/* Elementwise kernels for AVX2. */
+#include "cpu/simd/vec_avx2.h"
+
+#include "cpu/simd/elementwise_tmpl.h"

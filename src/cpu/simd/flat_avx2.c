@@ -1,0 +1,4 @@
+/* Flat kernels for AVX2. */
+#include "cpu/simd/vec_avx2.h"
+
+#include "cpu/simd/flat_tmpl.h"

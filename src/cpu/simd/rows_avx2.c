@@ -1,0 +1,4 @@
+/* Row kernels for AVX2. */
+#include "cpu/simd/vec_avx2.h"
+
+#include "cpu/simd/rows_tmpl.h"

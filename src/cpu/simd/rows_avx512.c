@@ -1,0 +1,4 @@
+/* Row kernels for AVX512. */
+#include "cpu/simd/vec_avx512.h"
+
+#include "cpu/simd/rows_tmpl.h"

@@ -1,0 +1,72 @@
+/* An open dataset: metadata, the small columns of every episode in memory, frames on demand.
+ *
+ * Groups that hold a whole learning history are split at their inner ends, so an episode here is
+ * always one episode of the game. */
+#ifndef PPI_DATA_DATASET_H
+#define PPI_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <polyplay/dataset.h>
+
+#include "base/buf.h"
+
+typedef struct pp_dataset ppi_dataset;
+
+/* Flags of a step. */
+enum { PPI_STEP_TERMINATED = 1, PPI_STEP_TRUNCATED = 2 };
+
+/* One episode: `steps` rows from `row` of the columns; its frames are rows first_frame.. of the
+ * group's observations. */
+typedef struct ppi_episode {
+    int64_t group;       /* number in "episode_<group>" */
+    int64_t first_frame; /* first observation row in the group */
+    int64_t row;         /* first row in the dataset's columns */
+    pp_episode_info info;
+} ppi_episode;
+
+/* pp_dataset_open with a memory bound for the columns, in bytes (0 = none); PP_ERR_NO_MEMORY says
+ * how much they take. */
+pp_status ppi_dataset_open(ppi_dataset **out, const char *name);
+pp_status ppi_dataset_open_bounded(ppi_dataset **out, const char *name, int64_t column_bytes);
+void ppi_dataset_close(ppi_dataset *dataset);
+
+/* Opens every dataset of a comma list; entries are folders, Minari ids or globs of either.
+ * *out is an array of *count datasets, in the order of the list (globs sorted). Zero matches are
+ * PP_ERR_NOT_FOUND. Release with ppi_dataset_close_list. */
+pp_status ppi_dataset_open_list(ppi_dataset ***out, int *count, const char *list,
+                                int64_t column_bytes);
+void ppi_dataset_close_list(ppi_dataset **datasets, int count);
+
+const pp_dataset_info *ppi_dataset_info(const ppi_dataset *dataset);
+const char *ppi_dataset_folder(const ppi_dataset *dataset);
+int64_t ppi_dataset_episode_count(const ppi_dataset *dataset);
+const ppi_episode *ppi_dataset_episode(const ppi_dataset *dataset, int64_t episode);
+/* Columns [steps of the dataset]. */
+const int32_t *ppi_dataset_actions(const ppi_dataset *dataset);
+const float *ppi_dataset_rewards(const ppi_dataset *dataset);
+const uint8_t *ppi_dataset_flags(const ppi_dataset *dataset);
+/* Bytes the columns and tables take. */
+int64_t ppi_dataset_memory(const ppi_dataset *dataset);
+
+/* Frames of one group come in blocks of ppi_dataset_block_rows rows; block b holds rows
+ * b*block_rows.. of the group and may end short. */
+int64_t ppi_dataset_block_rows(const ppi_dataset *dataset);
+int64_t ppi_dataset_frame_bytes(const ppi_dataset *dataset);
+/* Reads and decodes one block into out u8 [block_rows, frame_bytes]. Safe from several threads. */
+pp_status ppi_dataset_read_block(ppi_dataset *dataset, int64_t group, int64_t block, uint8_t *out);
+
+/* What `data show` prints: facts, episodes, steps, returns, ends, size. */
+typedef struct ppi_dataset_stats {
+    int64_t episodes, steps, truncated, cut;
+    double return_mean, return_std, return_min, return_max;
+    double clipped_mean;
+    double length_mean;
+    int64_t length_min, length_max;
+} ppi_dataset_stats;
+void ppi_dataset_statistics(const ppi_dataset *dataset, ppi_dataset_stats *stats);
+pp_status ppi_dataset_show(const ppi_dataset *dataset, ppi_buf *out);
+
+#endif

@@ -1,0 +1,659 @@
+/* HDF5 access for the dataset store; see h5file.h. All vendor types stay inside this file. */
+#include "data/h5file.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <hdf5.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+struct ppi_h5 {
+    hid_t id;
+    char path[1024];
+};
+
+struct ppi_h5_data {
+    ppi_h5 *file;
+    hid_t id;
+    ppi_h5_shape shape;
+    char path[256];
+};
+
+static pthread_mutex_t h5_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void enter(void) {
+    pthread_mutex_lock(&h5_mutex);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5Eclear2(H5E_DEFAULT);
+    errno = 0;
+}
+
+static void leave(void) {
+    H5Eclear2(H5E_DEFAULT);
+    pthread_mutex_unlock(&h5_mutex);
+}
+
+/* Remembers the description of the innermost error of HDF5's stack. */
+static herr_t innermost(unsigned n, const H5E_error2_t *error, void *context) {
+    if (n == 0 && error->desc) {
+        snprintf(context, 160, "%s", error->desc);
+    }
+    return 0;
+}
+
+static void reason_text(char *text) {
+    text[0] = 0;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, text);
+    if (text[0] == 0) {
+        snprintf(text, 160, "no reason given");
+    }
+}
+
+/* Called with the lock held, right after the call that failed. */
+static pp_status read_error(const char *file, const char *key, const char *doing) {
+    char text[160];
+    int code = errno;
+    reason_text(text);
+    if (code == EIO || code == EACCES || code == EPERM) {
+        errno = code;
+        return ppi_fail_errno("%s: could not %s %s", file, doing, key);
+    }
+    return ppi_fail(PP_ERR_CORRUPT, "%s: could not %s %s: damaged or truncated HDF5 file (%s)", file,
+                    doing, key, text);
+}
+
+static pp_status write_error(const char *file, const char *key, const char *doing) {
+    char text[160];
+    int code = errno;
+    reason_text(text);
+    if (code != 0) {
+        errno = code;
+        return ppi_fail_errno("%s: could not %s %s", file, doing, key);
+    }
+    return ppi_fail(PP_ERR_IO, "%s: could not %s %s (%s)", file, doing, key, text);
+}
+
+/* ---- files ---- */
+
+static hid_t access_list(void) {
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    /* Files are complete before they get their name, so HDF5's own locks would only refuse
+     * read-only file systems. */
+    H5Pset_file_locking(list, false, true);
+    H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
+    return list;
+}
+
+static ppi_h5 *file_new(const char *path) {
+    ppi_h5 *file = ppi_calloc(1, sizeof *file);
+    if (file) {
+        file->id = -1;
+        snprintf(file->path, sizeof file->path, "%s", path);
+    }
+    return file;
+}
+
+pp_status ppi_h5_open(ppi_h5 **out, const char *path) {
+    struct stat info;
+    *out = NULL;
+    if (stat(path, &info) != 0) {
+        return ppi_fail_errno("%s: could not open the data file", path);
+    }
+    ppi_h5 *file = file_new(path);
+    if (!file) {
+        return ppi_oom("an HDF5 file handle");
+    }
+    enter();
+    hid_t list = access_list();
+    file->id = H5Fopen(path, H5F_ACC_RDONLY, list);
+    pp_status status = file->id < 0 ? read_error(path, "the file", "open") : PP_OK;
+    H5Pclose(list);
+    leave();
+    if (status != PP_OK) {
+        ppi_free(file);
+        return status;
+    }
+    *out = file;
+    return PP_OK;
+}
+
+pp_status ppi_h5_create(ppi_h5 **out, const char *path) {
+    *out = NULL;
+    ppi_h5 *file = file_new(path);
+    if (!file) {
+        return ppi_oom("an HDF5 file handle");
+    }
+    enter();
+    hid_t list = access_list();
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    H5Pset_obj_track_times(creation, false);
+    file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, list);
+    pp_status status = file->id < 0 ? write_error(path, "the file", "create") : PP_OK;
+    H5Pclose(creation);
+    H5Pclose(list);
+    leave();
+    if (status != PP_OK) {
+        ppi_free(file);
+        return status;
+    }
+    *out = file;
+    return PP_OK;
+}
+
+pp_status ppi_h5_close(ppi_h5 *file) {
+    if (!file) {
+        return PP_OK;
+    }
+    enter();
+    pp_status status = PP_OK;
+    if (H5Fclose(file->id) < 0) {
+        status = write_error(file->path, "the file", "close");
+    }
+    leave();
+    ppi_free(file);
+    return status;
+}
+
+/* ---- groups and attributes ---- */
+
+typedef struct number_list {
+    const char *prefix;
+    size_t prefix_size;
+    int64_t *numbers;
+    int64_t count, capacity;
+    bool no_memory;
+} number_list;
+
+static herr_t collect_number(hid_t group, const char *name, const H5L_info_t *info, void *context) {
+    number_list *list = context;
+    (void)group;
+    (void)info;
+    if (strncmp(name, list->prefix, list->prefix_size) != 0) {
+        return 0;
+    }
+    const char *digits = name + list->prefix_size;
+    size_t length = strlen(digits);
+    if (length == 0 || length > 18 || strspn(digits, "0123456789") != length ||
+        (length > 1 && digits[0] == '0')) {
+        return 0;
+    }
+    if (list->count == list->capacity) {
+        int64_t capacity = list->capacity ? list->capacity * 2 : 64;
+        int64_t *grown = ppi_realloc(list->numbers, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            list->no_memory = true;
+            return -1;
+        }
+        list->numbers = grown;
+        list->capacity = capacity;
+    }
+    list->numbers[list->count++] = strtoll(digits, NULL, 10);
+    return 0;
+}
+
+static int compare_i64(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+pp_status ppi_h5_numbered(ppi_h5 *file, const char *prefix, int64_t **numbers, int64_t *count) {
+    number_list list = {.prefix = prefix, .prefix_size = strlen(prefix)};
+    enter();
+    pp_status status = PP_OK;
+    if (H5Literate(file->id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, collect_number, &list) < 0) {
+        status = list.no_memory ? ppi_oom("the list of groups")
+                                : read_error(file->path, "the root group", "list");
+    }
+    leave();
+    if (status != PP_OK) {
+        ppi_free(list.numbers);
+        list.numbers = NULL;
+        list.count = 0;
+    } else if (list.count > 1) {
+        qsort(list.numbers, (size_t)list.count, sizeof *list.numbers, compare_i64);
+    }
+    *numbers = list.numbers;
+    *count = list.count;
+    return status;
+}
+
+pp_status ppi_h5_group_create(ppi_h5 *file, const char *path) {
+    enter();
+    pp_status status = PP_OK;
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    H5Pset_obj_track_times(list, false);
+    hid_t group = H5Gcreate2(file->id, path, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (group < 0 || H5Gclose(group) < 0) {
+        status = write_error(file->path, path, "create group");
+    }
+    H5Pclose(list);
+    leave();
+    return status;
+}
+
+pp_status ppi_h5_group_copy(ppi_h5 *file, ppi_h5 *from, const char *path) {
+    enter();
+    pp_status status = PP_OK;
+    if (H5Ocopy(from->id, path, file->id, path, H5P_DEFAULT, H5P_DEFAULT) < 0) {
+        status = errno != 0 ? write_error(file->path, path, "copy")
+                            : read_error(from->path, path, "copy");
+    }
+    leave();
+    return status;
+}
+
+pp_status ppi_h5_attr_read_i64(ppi_h5 *file, const char *object, const char *name, int64_t *value,
+                               bool *found) {
+    *found = false;
+    enter();
+    pp_status status = PP_OK;
+    htri_t there = H5Aexists_by_name(file->id, object, name, H5P_DEFAULT);
+    if (there < 0) {
+        status = read_error(file->path, object, "read the attributes of");
+    } else if (there > 0) {
+        hid_t attribute = H5Aopen_by_name(file->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+        hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
+        hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
+        if (space < 0 || type < 0) {
+            status = read_error(file->path, name, "read attribute");
+        } else if (H5Sget_simple_extent_npoints(space) != 1 || H5Tget_class(type) != H5T_INTEGER) {
+            status = ppi_fail(PP_ERR_SHAPE, "%s: attribute %s of %s is not one integer", file->path,
+                              name, object);
+        } else if (H5Aread(attribute, H5Tget_sign(type) == H5T_SGN_NONE ? H5T_NATIVE_UINT64
+                                                                       : H5T_NATIVE_INT64,
+                           value) < 0) {
+            status = read_error(file->path, name, "read attribute");
+        } else {
+            *found = true;
+        }
+        if (type >= 0) {
+            H5Tclose(type);
+        }
+        if (space >= 0) {
+            H5Sclose(space);
+        }
+        if (attribute >= 0) {
+            H5Aclose(attribute);
+        }
+    }
+    leave();
+    return status;
+}
+
+static pp_status attr_write(ppi_h5 *file, const char *object, const char *name, hid_t stored,
+                            hid_t memory, const void *value) {
+    pp_status status = PP_OK;
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate_by_name(file->id, object, name, stored, space, H5P_DEFAULT,
+                                        H5P_DEFAULT, H5P_DEFAULT);
+    if (attribute < 0 || H5Awrite(attribute, memory, value) < 0) {
+        status = write_error(file->path, name, "write attribute");
+    }
+    if (attribute >= 0 && H5Aclose(attribute) < 0 && status == PP_OK) {
+        status = write_error(file->path, name, "write attribute");
+    }
+    H5Sclose(space);
+    return status;
+}
+
+pp_status ppi_h5_attr_write_i64(ppi_h5 *file, const char *object, const char *name, int64_t value) {
+    enter();
+    pp_status status = attr_write(file, object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+    leave();
+    return status;
+}
+
+pp_status ppi_h5_attr_write_u64(ppi_h5 *file, const char *object, const char *name,
+                                uint64_t value) {
+    enter();
+    pp_status status = attr_write(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value);
+    leave();
+    return status;
+}
+
+/* ---- datasets ---- */
+
+/* The enum that h5py shows as bool. The caller closes it. */
+static hid_t bool_type(void) {
+    int8_t no = 0;
+    int8_t yes = 1;
+    hid_t type = H5Tenum_create(H5T_STD_I8LE);
+    H5Tenum_insert(type, "FALSE", &no);
+    H5Tenum_insert(type, "TRUE", &yes);
+    return type;
+}
+
+static ppi_h5_type classify(hid_t type) {
+    size_t size = H5Tget_size(type);
+    switch (H5Tget_class(type)) {
+    case H5T_ENUM:
+        return size == 1 ? PPI_H5_BOOL : PPI_H5_OTHER;
+    case H5T_INTEGER:
+        if (size == 1) {
+            return H5Tget_sign(type) == H5T_SGN_NONE ? PPI_H5_U8 : PPI_H5_INT;
+        }
+        if (H5Tget_sign(type) == H5T_SGN_2) {
+            return size == 4 ? PPI_H5_I32 : size == 8 ? PPI_H5_I64 : PPI_H5_INT;
+        }
+        return PPI_H5_INT;
+    case H5T_FLOAT:
+        return size == 4 ? PPI_H5_F32 : size == 8 ? PPI_H5_F64 : PPI_H5_FLOAT;
+    default:
+        return PPI_H5_OTHER;
+    }
+}
+
+static hid_t memory_type(ppi_h5_type type) {
+    switch (type) {
+    case PPI_H5_U8:
+        return H5T_NATIVE_UINT8;
+    case PPI_H5_I32:
+        return H5T_NATIVE_INT32;
+    case PPI_H5_I64:
+        return H5T_NATIVE_INT64;
+    case PPI_H5_F32:
+        return H5T_NATIVE_FLOAT;
+    default:
+        return H5T_NATIVE_DOUBLE;
+    }
+}
+
+static hid_t stored_type(ppi_h5_type type) {
+    switch (type) {
+    case PPI_H5_U8:
+        return H5T_STD_U8LE;
+    case PPI_H5_I32:
+        return H5T_STD_I32LE;
+    case PPI_H5_I64:
+        return H5T_STD_I64LE;
+    case PPI_H5_F32:
+        return H5T_IEEE_F32LE;
+    default:
+        return H5T_IEEE_F64LE;
+    }
+}
+
+/* Chunk geometry and filters. */
+static void read_layout(ppi_h5_data *data) {
+    ppi_h5_shape *shape = &data->shape;
+    hid_t list = H5Dget_create_plist(data->id);
+    if (list < 0) {
+        return;
+    }
+    if (H5Pget_layout(list) == H5D_CHUNKED) {
+        hsize_t chunk[PPI_H5_MAX_RANK];
+        bool whole = H5Pget_chunk(list, shape->rank, chunk) == shape->rank;
+        for (int axis = 1; whole && axis < shape->rank; axis++) {
+            whole = (int64_t)chunk[axis] == shape->dims[axis];
+        }
+        shape->chunk_rows = whole ? (int64_t)chunk[0] : 0;
+        int filters = H5Pget_nfilters(list);
+        unsigned flags = 0;
+        unsigned config = 0;
+        size_t values = 0;
+        shape->plain = filters == 0;
+        shape->deflate = filters == 1 && H5Pget_filter2(list, 0, &flags, &values, NULL, 0, NULL,
+                                                        &config) == H5Z_FILTER_DEFLATE;
+    }
+    H5Pclose(list);
+}
+
+static pp_status read_shape(ppi_h5_data *data) {
+    hsize_t dims[PPI_H5_MAX_RANK];
+    hid_t space = H5Dget_space(data->id);
+    hid_t type = H5Dget_type(data->id);
+    pp_status status = PP_OK;
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    if (rank < 0 || type < 0) {
+        status = read_error(data->file->path, data->path, "read the shape of");
+    } else if (rank < 1 || rank > PPI_H5_MAX_RANK) {
+        status = ppi_fail(PP_ERR_SHAPE, "%s: %s has %d axes, expected 1 to %d", data->file->path,
+                          data->path, rank, PPI_H5_MAX_RANK);
+    } else {
+        H5Sget_simple_extent_dims(space, dims, NULL);
+        data->shape.rank = rank;
+        for (int axis = 0; axis < rank; axis++) {
+            data->shape.dims[axis] = (int64_t)dims[axis];
+            if (dims[axis] > (hsize_t)INT64_MAX >> 16) {
+                status = ppi_fail(PP_ERR_CORRUPT, "%s: axis %d of %s has an impossible length",
+                                  data->file->path, axis, data->path);
+            }
+        }
+        data->shape.type = classify(type);
+        read_layout(data);
+    }
+    if (type >= 0) {
+        H5Tclose(type);
+    }
+    if (space >= 0) {
+        H5Sclose(space);
+    }
+    return status;
+}
+
+static ppi_h5_data *data_new(ppi_h5 *file, const char *path) {
+    ppi_h5_data *data = ppi_calloc(1, sizeof *data);
+    if (data) {
+        data->file = file;
+        data->id = -1;
+        snprintf(data->path, sizeof data->path, "%s", path);
+    }
+    return data;
+}
+
+static pp_status data_open(ppi_h5_data *data) {
+    const char *file = data->file->path;
+    H5O_info_t info;
+    if (H5Lexists(data->file->id, data->path, H5P_DEFAULT) <= 0) {
+        return ppi_fail(PP_ERR_CORRUPT, "%s: %s is missing", file, data->path);
+    }
+    if (H5Oget_info_by_name2(data->file->id, data->path, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) {
+        return read_error(file, data->path, "open");
+    }
+    if (info.type != H5O_TYPE_DATASET) {
+        return ppi_fail(PP_ERR_UNSUPPORTED,
+                        "%s: %s is a group, expected one array (Dict and Tuple spaces are not read)",
+                        file, data->path);
+    }
+    data->id = H5Dopen2(data->file->id, data->path, H5P_DEFAULT);
+    if (data->id < 0) {
+        return read_error(file, data->path, "open");
+    }
+    return read_shape(data);
+}
+
+pp_status ppi_h5_data_open(ppi_h5_data **out, ppi_h5 *file, const char *path) {
+    *out = NULL;
+    ppi_h5_data *data = data_new(file, path);
+    if (!data) {
+        return ppi_oom("an HDF5 dataset handle");
+    }
+    enter();
+    pp_status status = data_open(data);
+    leave();
+    if (status != PP_OK) {
+        ppi_h5_data_close(data);
+        return status;
+    }
+    *out = data;
+    return PP_OK;
+}
+
+static hid_t data_create(ppi_h5_data *data, int64_t chunk_rows, int deflate) {
+    ppi_h5_shape *shape = &data->shape;
+    hsize_t dims[PPI_H5_MAX_RANK] = {0};
+    hsize_t most[PPI_H5_MAX_RANK] = {H5S_UNLIMITED};
+    hsize_t chunk[PPI_H5_MAX_RANK] = {(hsize_t)chunk_rows};
+    for (int axis = 1; axis < shape->rank; axis++) {
+        dims[axis] = most[axis] = chunk[axis] = (hsize_t)shape->dims[axis];
+    }
+    hid_t space = H5Screate_simple(shape->rank, dims, most);
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(list, shape->rank, chunk);
+    H5Pset_obj_track_times(list, false); /* equal data make equal files */
+    if (deflate > 0) {
+        H5Pset_deflate(list, (unsigned)deflate);
+    }
+    hid_t type = shape->type == PPI_H5_BOOL ? bool_type() : H5Tcopy(stored_type(shape->type));
+    hid_t id = H5Dcreate2(data->file->id, data->path, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    H5Tclose(type);
+    H5Pclose(list);
+    H5Sclose(space);
+    return id;
+}
+
+pp_status ppi_h5_data_create(ppi_h5_data **out, ppi_h5 *file, const char *path, ppi_h5_type type,
+                             int rank, const int64_t *dims, int64_t chunk_rows, int deflate) {
+    *out = NULL;
+    ppi_h5_data *data = data_new(file, path);
+    if (!data) {
+        return ppi_oom("an HDF5 dataset handle");
+    }
+    data->shape = (ppi_h5_shape){.type = type,
+                                 .rank = rank,
+                                 .chunk_rows = chunk_rows,
+                                 .deflate = deflate > 0,
+                                 .plain = deflate == 0};
+    for (int axis = 1; axis < rank; axis++) {
+        data->shape.dims[axis] = dims[axis];
+    }
+    enter();
+    data->id = data_create(data, chunk_rows, deflate);
+    pp_status status = data->id < 0 ? write_error(file->path, path, "create") : PP_OK;
+    leave();
+    if (status != PP_OK) {
+        ppi_h5_data_close(data);
+        return status;
+    }
+    *out = data;
+    return PP_OK;
+}
+
+void ppi_h5_data_close(ppi_h5_data *data) {
+    if (!data) {
+        return;
+    }
+    if (data->id >= 0) {
+        enter();
+        H5Dclose(data->id);
+        leave();
+    }
+    ppi_free(data);
+}
+
+const ppi_h5_shape *ppi_h5_data_shape(const ppi_h5_data *data) {
+    return &data->shape;
+}
+
+/* Reads or writes the rows first..first+count-1. */
+static herr_t transfer(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_type as, void *out,
+                       const void *in) {
+    hsize_t start[PPI_H5_MAX_RANK] = {(hsize_t)first};
+    hsize_t size[PPI_H5_MAX_RANK] = {(hsize_t)count};
+    for (int axis = 1; axis < data->shape.rank; axis++) {
+        size[axis] = (hsize_t)data->shape.dims[axis];
+    }
+    hid_t type = as == PPI_H5_BOOL ? H5Dget_type(data->id) : H5Tcopy(memory_type(as));
+    hid_t space = H5Dget_space(data->id);
+    hid_t memory = H5Screate_simple(data->shape.rank, size, NULL);
+    herr_t result = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
+    if (result >= 0) {
+        result = out ? H5Dread(data->id, type, memory, space, H5P_DEFAULT, out)
+                     : H5Dwrite(data->id, type, memory, space, H5P_DEFAULT, in);
+    }
+    H5Sclose(memory);
+    H5Sclose(space);
+    H5Tclose(type);
+    return result;
+}
+
+pp_status ppi_h5_data_read(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_type as,
+                           void *out) {
+    if (first < 0 || count < 0 || first > data->shape.dims[0] - count) {
+        return ppi_fail(PP_ERR_ARGUMENT, "%s: rows %lld to %lld of %s asked, it has %lld",
+                        data->file->path, (long long)first, (long long)(first + count), data->path,
+                        (long long)data->shape.dims[0]);
+    }
+    if (count == 0) {
+        return PP_OK;
+    }
+    enter();
+    pp_status status = transfer(data, first, count, as, out, NULL) < 0
+                           ? read_error(data->file->path, data->path, "read")
+                           : PP_OK;
+    leave();
+    return status;
+}
+
+pp_status ppi_h5_data_read_chunk(ppi_h5_data *data, int64_t row, void *buffer, size_t capacity,
+                                 size_t *size, bool *filtered) {
+    hsize_t offset[PPI_H5_MAX_RANK] = {(hsize_t)row};
+    hsize_t bytes = 0;
+    uint32_t mask = 0;
+    pp_status status = PP_OK;
+    *size = 0;
+    enter();
+    if (H5Dget_chunk_storage_size(data->id, offset, &bytes) < 0) {
+        bytes = 0;
+        status = read_error(data->file->path, data->path, "read a chunk of");
+    } else if (bytes > capacity) {
+        status = ppi_fail(PP_ERR_CORRUPT, "%s: the chunk of %s at row %lld takes %llu bytes, "
+                          "expected at most %zu", data->file->path, data->path, (long long)row,
+                          (unsigned long long)bytes, capacity);
+    } else if (bytes > 0 && H5Dread_chunk(data->id, H5P_DEFAULT, offset, &mask, buffer) < 0) {
+        status = read_error(data->file->path, data->path, "read a chunk of");
+    }
+    leave();
+    *size = (size_t)bytes;
+    *filtered = (mask & 1u) == 0;
+    return status;
+}
+
+static herr_t extend(ppi_h5_data *data, int64_t count) {
+    hsize_t dims[PPI_H5_MAX_RANK];
+    data->shape.dims[0] += count;
+    for (int axis = 0; axis < data->shape.rank; axis++) {
+        dims[axis] = (hsize_t)data->shape.dims[axis];
+    }
+    return H5Dset_extent(data->id, dims);
+}
+
+pp_status ppi_h5_data_append(ppi_h5_data *data, ppi_h5_type as, const void *rows, int64_t count) {
+    if (count == 0) {
+        return PP_OK;
+    }
+    enter();
+    int64_t first = data->shape.dims[0];
+    pp_status status = PP_OK;
+    if (extend(data, count) < 0 || transfer(data, first, count, as, NULL, rows) < 0) {
+        status = write_error(data->file->path, data->path, "write");
+    }
+    leave();
+    return status;
+}
+
+pp_status ppi_h5_data_append_chunk(ppi_h5_data *data, const void *bytes, size_t size,
+                                   int64_t rows) {
+    hsize_t offset[PPI_H5_MAX_RANK] = {(hsize_t)data->shape.dims[0]};
+    if (data->shape.dims[0] % data->shape.chunk_rows != 0 || rows > data->shape.chunk_rows) {
+        return ppi_fail(PP_ERR_INTERNAL, "%s: a block of %s does not begin at a chunk",
+                        data->file->path, data->path);
+    }
+    enter();
+    pp_status status = PP_OK;
+    if (extend(data, rows) < 0 ||
+        H5Dwrite_chunk(data->id, H5P_DEFAULT, 0, offset, size, bytes) < 0) {
+        status = write_error(data->file->path, data->path, "write");
+    }
+    leave();
+    return status;
+}

@@ -1,0 +1,81 @@
+/* The HDF5 library behind a small interface; the only place that sees its header.
+ *
+ * HDF5 keeps global state and is not safe for threads, so every call here takes one process-wide
+ * lock. Its own error printing is off; the innermost reason goes into our error text. */
+#ifndef PPI_DATA_H5FILE_H
+#define PPI_DATA_H5FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <polyplay/status.h>
+
+#define PPI_H5_MAX_RANK 6
+
+typedef struct ppi_h5 ppi_h5;           /* an open file */
+typedef struct ppi_h5_data ppi_h5_data; /* an open dataset of a file */
+
+/* Element types. BOOL is HDF5's enum over int8 {FALSE, TRUE}; OTHER is everything else. */
+typedef enum ppi_h5_type {
+    PPI_H5_U8,
+    PPI_H5_BOOL,
+    PPI_H5_I32,
+    PPI_H5_I64,
+    PPI_H5_F32,
+    PPI_H5_F64,
+    PPI_H5_INT,   /* an integer of another width, read with conversion */
+    PPI_H5_FLOAT, /* a float of another width, read with conversion */
+    PPI_H5_OTHER
+} ppi_h5_type;
+
+typedef struct ppi_h5_shape {
+    ppi_h5_type type;
+    int rank;
+    int64_t dims[PPI_H5_MAX_RANK];
+    int64_t chunk_rows; /* rows of a chunk that spans all other axes; 0 = no such chunks */
+    bool deflate;       /* the only filter is deflate */
+    bool plain;         /* no filter */
+} ppi_h5_shape;
+
+/* Opens for reading. PP_ERR_NOT_FOUND, or PP_ERR_CORRUPT for anything HDF5 does not accept. */
+pp_status ppi_h5_open(ppi_h5 **out, const char *path);
+/* Makes or truncates a file whose root tracks creation order. */
+pp_status ppi_h5_create(ppi_h5 **out, const char *path);
+/* Writes what is pending and closes; frees also on failure. NULL is allowed. */
+pp_status ppi_h5_close(ppi_h5 *file);
+
+/* Numbers n of the root links "<prefix><n>", ascending; *numbers is freed with ppi_free. */
+pp_status ppi_h5_numbered(ppi_h5 *file, const char *prefix, int64_t **numbers, int64_t *count);
+pp_status ppi_h5_group_create(ppi_h5 *file, const char *path);
+/* Copies the root group `path` of another file, stored bytes unchanged. */
+pp_status ppi_h5_group_copy(ppi_h5 *file, ppi_h5 *from, const char *path);
+/* *found false and PP_OK when the attribute is absent. */
+pp_status ppi_h5_attr_read_i64(ppi_h5 *file, const char *object, const char *name, int64_t *value,
+                               bool *found);
+pp_status ppi_h5_attr_write_i64(ppi_h5 *file, const char *object, const char *name, int64_t value);
+pp_status ppi_h5_attr_write_u64(ppi_h5 *file, const char *object, const char *name,
+                                uint64_t value);
+
+/* PP_ERR_CORRUPT when the file has no dataset of this path. */
+pp_status ppi_h5_data_open(ppi_h5_data **out, ppi_h5 *file, const char *path);
+/* An empty dataset that grows along axis 0; dims [rank], dims[0] is ignored. deflate 0 = none. */
+pp_status ppi_h5_data_create(ppi_h5_data **out, ppi_h5 *file, const char *path, ppi_h5_type type,
+                             int rank, const int64_t *dims, int64_t chunk_rows, int deflate);
+void ppi_h5_data_close(ppi_h5_data *data);
+const ppi_h5_shape *ppi_h5_data_shape(const ppi_h5_data *data);
+
+/* Rows first..first+count-1 as elements of type `as`. */
+pp_status ppi_h5_data_read(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_type as,
+                           void *out);
+/* The stored bytes of the chunk that begins at row `row`, into buffer[capacity]. *size 0 = the
+ * chunk was never written (all zeros). *filtered false = stored without its filter. */
+pp_status ppi_h5_data_read_chunk(ppi_h5_data *data, int64_t row, void *buffer, size_t capacity,
+                                 size_t *size, bool *filtered);
+/* Appends `count` rows of elements of type `as`. */
+pp_status ppi_h5_data_append(ppi_h5_data *data, ppi_h5_type as, const void *rows, int64_t count);
+/* Appends one chunk that is already compressed and holds `rows` real rows. */
+pp_status ppi_h5_data_append_chunk(ppi_h5_data *data, const void *bytes, size_t size,
+                                   int64_t rows);
+
+#endif

@@ -1,0 +1,481 @@
+/* Reading and writing metadata.json; spaces and the environment are JSON inside JSON strings. */
+#include "data/meta.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define OWN_KEY "polyplay"
+#define FORMAT_VERSION "0.5.4"
+
+/* Keys of the file that ppi_meta_write makes itself. */
+static const char *const own_keys[] = {
+    "total_episodes", "total_steps",    "data_format",  "jpeg_encoding", "observation_space",
+    "action_space",   "env_spec",       "dataset_id",   "minari_version", "dataset_size",
+    "algorithm_name", "action_list",    OWN_KEY,
+};
+
+static bool is_own_key(const char *key) {
+    for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++) {
+        if (strcmp(key, own_keys[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- writing ---- */
+
+/* The nested list [H][W][C] of one repeated value. */
+static void write_bound(ppi_jsonw *w, const int32_t *dims, int rank, int64_t value) {
+    if (rank == 0) {
+        ppi_jsonw_i64(w, value);
+        return;
+    }
+    ppi_jsonw_array_begin(w);
+    for (int32_t i = 0; i < dims[0]; i++) {
+        write_bound(w, dims + 1, rank - 1, value);
+    }
+    ppi_jsonw_array_end(w);
+}
+
+static void write_observation_space(ppi_buf *out, const ppi_store_meta *meta) {
+    const int32_t dims[3] = {meta->height, meta->width, meta->channels};
+    ppi_jsonw w;
+    ppi_jsonw_init(&w, out, 0);
+    ppi_jsonw_object_begin(&w);
+    ppi_jsonw_key_string(&w, "type", "Box");
+    ppi_jsonw_key_string(&w, "dtype", "uint8");
+    ppi_jsonw_key(&w, "shape");
+    ppi_jsonw_array_begin(&w);
+    for (int axis = 0; axis < 3; axis++) {
+        ppi_jsonw_i64(&w, dims[axis]);
+    }
+    ppi_jsonw_array_end(&w);
+    ppi_jsonw_key(&w, "low");
+    write_bound(&w, dims, 3, 0);
+    ppi_jsonw_key(&w, "high");
+    write_bound(&w, dims, 3, meta->obs_high);
+    ppi_jsonw_object_end(&w);
+}
+
+static void write_action_space(ppi_buf *out, const ppi_store_meta *meta) {
+    ppi_jsonw w;
+    ppi_jsonw_init(&w, out, 0);
+    ppi_jsonw_object_begin(&w);
+    ppi_jsonw_key_string(&w, "type", "Discrete");
+    ppi_jsonw_key_string(&w, "dtype", "int64");
+    ppi_jsonw_key_i64(&w, "start", 0);
+    ppi_jsonw_key_i64(&w, "n", meta->actions);
+    ppi_jsonw_object_end(&w);
+}
+
+static void write_env_spec(ppi_buf *out, const ppi_store_meta *meta) {
+    ppi_jsonw w;
+    ppi_jsonw_init(&w, out, 0);
+    ppi_jsonw_object_begin(&w);
+    ppi_jsonw_key_string(&w, "id", meta->env);
+    ppi_jsonw_key_string(&w, "entry_point", NULL);
+    ppi_jsonw_key_string(&w, "reward_threshold", NULL);
+    ppi_jsonw_key_bool(&w, "nondeterministic", false);
+    ppi_jsonw_key(&w, "max_episode_steps");
+    if (meta->max_steps > 0) {
+        ppi_jsonw_i64(&w, meta->max_steps);
+    } else {
+        ppi_jsonw_null(&w);
+    }
+    ppi_jsonw_key_bool(&w, "disable_env_checker", false);
+    ppi_jsonw_key(&w, "kwargs");
+    ppi_jsonw_object_begin(&w);
+    ppi_jsonw_object_end(&w);
+    ppi_jsonw_key(&w, "additional_wrappers");
+    ppi_jsonw_array_begin(&w);
+    ppi_jsonw_array_end(&w);
+    ppi_jsonw_key_string(&w, "vector_entry_point", NULL);
+    ppi_jsonw_object_end(&w);
+}
+
+typedef void (*inner_writer)(ppi_buf *out, const ppi_store_meta *meta);
+
+/* A JSON document as a string value. */
+static void write_inner(ppi_jsonw *w, const char *key, inner_writer write,
+                        const ppi_store_meta *meta) {
+    ppi_buf inner = {0};
+    write(&inner, meta);
+    ppi_jsonw_key_string(w, key, ppi_buf_text(&inner));
+    if (inner.failed != PP_OK) {
+        w->buf->failed = inner.failed;
+    }
+    ppi_buf_free(&inner);
+}
+
+static void write_own(ppi_jsonw *w, const ppi_store_meta *meta) {
+    ppi_jsonw_key(w, OWN_KEY);
+    ppi_jsonw_object_begin(w);
+    ppi_jsonw_key_string(w, "env", meta->env);
+    ppi_jsonw_key_string(w, "policy", meta->policy);
+    ppi_jsonw_key_string(w, "view", meta->view);
+    ppi_jsonw_key_string(w, "backend", meta->backend);
+    ppi_jsonw_key_string(w, "backend_version", meta->backend_version);
+    ppi_jsonw_key_string(w, "rom_md5", meta->rom_md5);
+    ppi_jsonw_key_f64(w, "sticky", meta->sticky);
+    ppi_jsonw_key_i64(w, "frame_skip", meta->frame_skip);
+    ppi_jsonw_key_i64(w, "max_steps", meta->max_steps);
+    ppi_jsonw_key_i64(w, "noop_max", meta->noop_max);
+    ppi_jsonw_key_i64(w, "fire_reset", meta->fire_reset);
+    ppi_jsonw_key_i64(w, "mode", meta->mode);
+    ppi_jsonw_key_i64(w, "difficulty", meta->difficulty);
+    ppi_jsonw_key_bool(w, "rewards_clipped", false);
+    ppi_jsonw_key(w, "seeds");
+    ppi_jsonw_array_begin(w);
+    for (int32_t i = 0; i < meta->seed_count; i++) {
+        ppi_jsonw_i64(w, (int64_t)meta->seeds[i]);
+    }
+    ppi_jsonw_array_end(w);
+    ppi_jsonw_key_i64(w, "collect_envs", meta->collect_envs);
+    ppi_jsonw_key_i64(w, "collect_steps", meta->collect_steps);
+    ppi_jsonw_key_i64(w, "collect_base", meta->collect_base);
+    ppi_jsonw_object_end(w);
+}
+
+/* Copies a parsed value. */
+static void write_value(ppi_jsonw *w, const ppi_json *value);
+
+static pp_status write_member(void *context, const char *key, const ppi_json *value) {
+    ppi_jsonw *w = context;
+    ppi_jsonw_key(w, key);
+    write_value(w, value);
+    return PP_OK;
+}
+
+static void write_value(ppi_jsonw *w, const ppi_json *value) {
+    const char *text = NULL;
+    int64_t integer = 0;
+    double real = 0;
+    bool flag = false;
+    switch (ppi_json_kind_of(value)) {
+    case PPI_JSON_STRING:
+        (void)ppi_json_as_string(value, "", &text);
+        ppi_jsonw_string(w, text);
+        break;
+    case PPI_JSON_INT:
+        (void)ppi_json_as_i64(value, "", &integer);
+        ppi_jsonw_i64(w, integer);
+        break;
+    case PPI_JSON_REAL:
+        (void)ppi_json_as_f64(value, "", &real);
+        ppi_jsonw_f64(w, real);
+        break;
+    case PPI_JSON_BOOL:
+        (void)ppi_json_as_bool(value, "", &flag);
+        ppi_jsonw_bool(w, flag);
+        break;
+    case PPI_JSON_ARRAY:
+        ppi_jsonw_array_begin(w);
+        for (int64_t i = 0; i < ppi_json_count(value); i++) {
+            write_value(w, ppi_json_at(value, i));
+        }
+        ppi_jsonw_array_end(w);
+        break;
+    case PPI_JSON_OBJECT:
+        ppi_jsonw_object_begin(w);
+        (void)ppi_json_each(value, write_member, w);
+        ppi_jsonw_object_end(w);
+        break;
+    default:
+        ppi_jsonw_null(w);
+    }
+}
+
+static pp_status write_kept(void *context, const char *key, const ppi_json *value) {
+    return is_own_key(key) ? PP_OK : write_member(context, key, value);
+}
+
+pp_status ppi_meta_write(ppi_buf *out, const ppi_store_meta *meta, const ppi_meta_counts *counts,
+                         const ppi_json *old) {
+    ppi_jsonw w;
+    ppi_jsonw_init(&w, out, 0);
+    ppi_jsonw_object_begin(&w);
+    ppi_jsonw_key_i64(&w, "total_episodes", counts->episodes);
+    ppi_jsonw_key_i64(&w, "total_steps", counts->steps);
+    ppi_jsonw_key_string(&w, "data_format", "hdf5");
+    ppi_jsonw_key_bool(&w, "jpeg_encoding", false);
+    write_inner(&w, "observation_space", write_observation_space, meta);
+    write_inner(&w, "action_space", write_action_space, meta);
+    write_inner(&w, "env_spec", write_env_spec, meta);
+    ppi_jsonw_key_string(&w, "dataset_id", meta->id);
+    ppi_jsonw_key_string(&w, "minari_version", FORMAT_VERSION);
+    ppi_jsonw_key_f64(&w, "dataset_size", counts->megabytes);
+    ppi_jsonw_key_string(&w, "algorithm_name", meta->policy);
+    if (meta->min_actions > 0) {
+        ppi_jsonw_key(&w, "action_list");
+        ppi_jsonw_array_begin(&w);
+        for (int32_t i = 0; i < meta->min_actions; i++) {
+            ppi_jsonw_i64(&w, meta->action_list[i]);
+        }
+        ppi_jsonw_array_end(&w);
+    }
+    write_own(&w, meta);
+    if (old) {
+        PPI_TRY(ppi_json_each(old, write_kept, &w));
+    }
+    ppi_jsonw_object_end(&w);
+    PPI_TRY(ppi_jsonw_finish(&w));
+    return ppi_buf_append_char(out, '\n');
+}
+
+pp_status ppi_meta_header(ppi_buf *out, const ppi_store_meta *meta) {
+    const ppi_meta_counts none = {0};
+    return ppi_meta_write(out, meta, &none, NULL);
+}
+
+/* ---- reading ---- */
+
+static void copy_text(char *out, size_t size, const char *text) {
+    size_t length = strnlen(text, size - 1);
+    memcpy(out, text, length);
+    out[length] = 0;
+}
+
+/* Optional members: absent or of another kind leaves the default. */
+static void optional_text(const ppi_json *object, const char *key, char *out, size_t size) {
+    const ppi_json *value = ppi_json_find(object, key);
+    const char *text = NULL;
+    if (value && ppi_json_kind_of(value) == PPI_JSON_STRING &&
+        ppi_json_as_string(value, key, &text) == PP_OK) {
+        copy_text(out, size, text);
+    }
+}
+
+static int64_t optional_i64(const ppi_json *object, const char *key, int64_t otherwise) {
+    const ppi_json *value = ppi_json_find(object, key);
+    int64_t number = otherwise;
+    if (value && ppi_json_kind_of(value) == PPI_JSON_INT) {
+        (void)ppi_json_as_i64(value, key, &number);
+    }
+    return number;
+}
+
+static double optional_f64(const ppi_json *object, const char *key) {
+    const ppi_json *value = ppi_json_find(object, key);
+    double number = 0;
+    if (value && (ppi_json_kind_of(value) == PPI_JSON_INT ||
+                  ppi_json_kind_of(value) == PPI_JSON_REAL)) {
+        (void)ppi_json_as_f64(value, key, &number);
+    }
+    return number;
+}
+
+/* Parses the JSON document inside string member `key`. */
+static pp_status inner_document(ppi_json **out, const ppi_json *root, const char *key,
+                                const char *what) {
+    const char *text = NULL;
+    char label[512];
+    PPI_TRY(ppi_json_get_string(root, key, &text));
+    snprintf(label, sizeof label, "%s: %s", what, key);
+    return ppi_json_parse(out, text, strlen(text), label);
+}
+
+static pp_status parse_shape(ppi_store_meta *meta, const ppi_json *space) {
+    const ppi_json *shape = NULL;
+    const char *dtype = "";
+    PPI_TRY(ppi_json_get_string(space, "dtype", &dtype));
+    if (strcmp(dtype, "uint8") != 0) {
+        return ppi_fail(PP_ERR_SHAPE, "observation_space: dtype is %s, expected uint8", dtype);
+    }
+    PPI_TRY(ppi_json_get_array(space, "shape", &shape));
+    int64_t rank = ppi_json_count(shape);
+    int32_t dims[3] = {1, 1, 1};
+    if (rank < 1 || rank > 3) {
+        return ppi_fail(PP_ERR_SHAPE, "observation_space: %lld axes, expected 1 to 3",
+                        (long long)rank);
+    }
+    for (int64_t axis = 0; axis < rank; axis++) {
+        int64_t size = 0;
+        PPI_TRY(ppi_json_as_i64(ppi_json_at(shape, axis), "observation_space: shape", &size));
+        if (size < 1 || size > 4096) {
+            return ppi_fail(PP_ERR_SHAPE, "observation_space: axis %lld is %lld, expected 1 to 4096",
+                            (long long)axis, (long long)size);
+        }
+        dims[axis] = (int32_t)size;
+    }
+    meta->height = dims[0];
+    meta->width = dims[1];
+    meta->channels = dims[2];
+    return PP_OK;
+}
+
+/* Largest value of the nested list `high`: its first leaf. */
+static int32_t first_leaf(const ppi_json *value) {
+    for (int depth = 0; depth < 4 && value && ppi_json_kind_of(value) == PPI_JSON_ARRAY; depth++) {
+        value = ppi_json_at(value, 0);
+    }
+    int64_t number = 255;
+    if (value && ppi_json_kind_of(value) == PPI_JSON_INT) {
+        (void)ppi_json_as_i64(value, "high", &number);
+    }
+    return number >= 0 && number <= 255 ? (int32_t)number : 255;
+}
+
+static pp_status parse_observation_space(ppi_store_meta *meta, const ppi_json *root,
+                                         const char *what) {
+    ppi_json *space = NULL;
+    const char *type = "";
+    PPI_TRY(inner_document(&space, root, "observation_space", what));
+    pp_status status = ppi_json_get_string(space, "type", &type);
+    if (status == PP_OK && strcmp(type, "Box") != 0) {
+        status = ppi_fail(PP_ERR_UNSUPPORTED, "observation_space: type is %s, only Box is read",
+                          type);
+    }
+    if (status == PP_OK) {
+        status = parse_shape(meta, space);
+    }
+    meta->obs_high = first_leaf(ppi_json_find(space, "high"));
+    ppi_json_free(space);
+    return status;
+}
+
+static pp_status parse_action_space(ppi_store_meta *meta, const ppi_json *root, const char *what) {
+    ppi_json *space = NULL;
+    const char *type = "";
+    int64_t n = 0;
+    PPI_TRY(inner_document(&space, root, "action_space", what));
+    pp_status status = ppi_json_get_string(space, "type", &type);
+    if (status == PP_OK && strcmp(type, "Discrete") != 0) {
+        status = ppi_fail(PP_ERR_UNSUPPORTED, "action_space: type is %s, only Discrete is read",
+                          type);
+    }
+    if (status == PP_OK) {
+        status = ppi_json_get_i64(space, "n", &n);
+    }
+    if (status == PP_OK && (n < 1 || n > 65536 || optional_i64(space, "start", 0) != 0)) {
+        status = ppi_fail(PP_ERR_UNSUPPORTED,
+                          "action_space: n %lld start %lld, expected 1 to 65536 actions from 0",
+                          (long long)n, (long long)optional_i64(space, "start", 0));
+    }
+    meta->actions = (int32_t)n;
+    ppi_json_free(space);
+    return status;
+}
+
+static pp_status parse_action_list(ppi_store_meta *meta, const ppi_json *root) {
+    const ppi_json *list = ppi_json_find(root, "action_list");
+    if (!list) {
+        return PP_OK;
+    }
+    int64_t count = ppi_json_count(list);
+    if (ppi_json_kind_of(list) != PPI_JSON_ARRAY || count < 1 || count > 18) {
+        return ppi_fail(PP_ERR_CORRUPT, "action_list: expected a list of 1 to 18 action ids");
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t id = 0;
+        PPI_TRY(ppi_json_as_i64(ppi_json_at(list, i), "action_list", &id));
+        if (id < 0 || id >= meta->actions) {
+            return ppi_fail(PP_ERR_CORRUPT, "action_list: id %lld, expected 0 to %d",
+                            (long long)id, meta->actions - 1);
+        }
+        meta->action_list[i] = (int32_t)id;
+    }
+    meta->min_actions = (int32_t)count;
+    return PP_OK;
+}
+
+static void parse_own(ppi_store_meta *meta, const ppi_json *root) {
+    const ppi_json *own = ppi_json_find(root, OWN_KEY);
+    optional_text(root, "algorithm_name", meta->policy, sizeof meta->policy);
+    if (!own) {
+        return;
+    }
+    optional_text(own, "env", meta->env, sizeof meta->env);
+    optional_text(own, "policy", meta->policy, sizeof meta->policy);
+    optional_text(own, "view", meta->view, sizeof meta->view);
+    optional_text(own, "backend", meta->backend, sizeof meta->backend);
+    optional_text(own, "backend_version", meta->backend_version, sizeof meta->backend_version);
+    optional_text(own, "rom_md5", meta->rom_md5, sizeof meta->rom_md5);
+    meta->sticky = optional_f64(own, "sticky");
+    meta->frame_skip = (int32_t)optional_i64(own, "frame_skip", 0);
+    meta->max_steps = (int32_t)optional_i64(own, "max_steps", 0);
+    meta->noop_max = (int32_t)optional_i64(own, "noop_max", 0);
+    meta->fire_reset = (int32_t)optional_i64(own, "fire_reset", 0);
+    meta->mode = (int32_t)optional_i64(own, "mode", 0);
+    meta->difficulty = (int32_t)optional_i64(own, "difficulty", 0);
+    meta->collect_envs = optional_i64(own, "collect_envs", 0);
+    meta->collect_steps = optional_i64(own, "collect_steps", 0);
+    meta->collect_base = optional_i64(own, "collect_base", 0);
+    const ppi_json *seeds = ppi_json_find(own, "seeds");
+    for (int64_t i = 0; seeds && i < ppi_json_count(seeds) && i < PPI_STORE_SEEDS; i++) {
+        int64_t seed = 0;
+        if (ppi_json_as_i64(ppi_json_at(seeds, i), "seeds", &seed) == PP_OK) {
+            meta->seeds[meta->seed_count++] = (uint64_t)seed;
+        }
+    }
+}
+
+/* The environment's id out of env_spec, where there is one. */
+static void parse_env(ppi_store_meta *meta, const ppi_json *root, const char *what) {
+    ppi_json *spec = NULL;
+    const ppi_json *value = ppi_json_find(root, "env_spec");
+    if (value && ppi_json_kind_of(value) == PPI_JSON_STRING &&
+        inner_document(&spec, root, "env_spec", what) == PP_OK) {
+        optional_text(spec, "id", meta->env, sizeof meta->env);
+        ppi_json_free(spec);
+    }
+}
+
+static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, const ppi_json *root,
+                            const char *what) {
+    const char *format = "hdf5";
+    if (ppi_json_kind_of(root) != PPI_JSON_OBJECT) {
+        return ppi_fail(PP_ERR_CORRUPT, "expected one JSON object");
+    }
+    PPI_TRY(ppi_json_get_i64(root, "total_episodes", &counts->episodes));
+    PPI_TRY(ppi_json_get_i64(root, "total_steps", &counts->steps));
+    if (ppi_json_find(root, "data_format")) {
+        PPI_TRY(ppi_json_get_string(root, "data_format", &format));
+    }
+    if (strcmp(format, "hdf5") != 0) {
+        return ppi_fail(PP_ERR_UNSUPPORTED, "data_format is %s, only the hdf5 variant is read",
+                        format);
+    }
+    counts->jpeg = true;
+    if (ppi_json_find(root, "jpeg_encoding")) {
+        PPI_TRY(ppi_json_get_bool(root, "jpeg_encoding", &counts->jpeg));
+    }
+    counts->megabytes = optional_f64(root, "dataset_size");
+    optional_text(root, "dataset_id", meta->id, sizeof meta->id);
+    parse_env(meta, root, what);
+    PPI_TRY(parse_observation_space(meta, root, what));
+    PPI_TRY(parse_action_space(meta, root, what));
+    PPI_TRY(parse_action_list(meta, root));
+    parse_own(meta, root);
+    if (meta->env[0] == 0) {
+        copy_text(meta->env, sizeof meta->env, meta->id);
+    }
+    return PP_OK;
+}
+
+pp_status ppi_meta_parse(ppi_store_meta *meta, ppi_meta_counts *counts, const char *text,
+                         size_t size, const char *what) {
+    ppi_json *root = NULL;
+    memset(meta, 0, sizeof *meta);
+    memset(counts, 0, sizeof *counts);
+    PPI_TRY(ppi_json_parse(&root, text, size, what));
+    pp_status status = parse_root(meta, counts, root, what);
+    ppi_json_free(root);
+    if (status == PP_ERR_NOT_FOUND) {
+        status = PP_ERR_CORRUPT;
+    }
+    return ppi_fail_context(status, "%s", what);
+}
+
+pp_status ppi_meta_load(ppi_store_meta *meta, ppi_meta_counts *counts, const char *path) {
+    char *text = NULL;
+    size_t size = 0;
+    PPI_TRY(ppi_file_read_all(path, &text, &size));
+    pp_status status = ppi_meta_parse(meta, counts, text, size, path);
+    ppi_free(text);
+    return status;
+}

@@ -1,0 +1,36 @@
+/* metadata.json of a dataset: what Minari wants there, and our facts beside it. */
+#ifndef PPI_DATA_META_H
+#define PPI_DATA_META_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <polyplay/status.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "data/store.h"
+
+/* What the file says beside ppi_store_meta. */
+typedef struct ppi_meta_counts {
+    int64_t episodes;
+    int64_t steps;
+    double megabytes;
+    bool jpeg; /* image observations are stored as JPEG */
+} ppi_meta_counts;
+
+/* Appends the whole file. `old` (may be NULL) is the metadata it replaces: keys that are not ours
+ * are kept. */
+pp_status ppi_meta_write(ppi_buf *out, const ppi_store_meta *meta, const ppi_meta_counts *counts,
+                         const ppi_json *old);
+
+/* Reads metadata text; `what` names it in errors. PP_ERR_CORRUPT for broken JSON and missing keys,
+ * PP_ERR_UNSUPPORTED for spaces and storage formats that are not read, always naming the key. */
+pp_status ppi_meta_parse(ppi_store_meta *meta, ppi_meta_counts *counts, const char *text,
+                         size_t size, const char *what);
+pp_status ppi_meta_load(ppi_store_meta *meta, ppi_meta_counts *counts, const char *path);
+
+/* The text a journal keeps as its header. */
+pp_status ppi_meta_header(ppi_buf *out, const ppi_store_meta *meta);
+
+#endif

@@ -1,0 +1,151 @@
+/* A method is one way to make an agent: its options, its network, its training step and its way of
+   acting. The run layer sees every method through the table below and the ppi_agent_ calls; this is
+   the only layer where data (batches) and tensors meet. */
+#ifndef PPI_METHOD_METHOD_H
+#define PPI_METHOD_METHOD_H
+
+#include <polyplay/status.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/options.h"
+#include "tensor/params.h"
+#include "tensor/plan.h"
+
+struct ppi_batch; /* data/sampler.h */
+typedef struct ppi_agent ppi_agent;
+typedef struct ppi_method ppi_method;
+
+/* What one observation looks like. view "grey84": h = w = 84, c = 1, values 0..255; "planes": values 0 or 1. */
+typedef struct ppi_obs_spec {
+    char view[16];
+    int64_t h, w, c;
+} ppi_obs_spec;
+
+/* How to create an agent. Everything is copied; the backend must outlive the agent. */
+typedef struct ppi_agent_config {
+    const ppi_method *method;
+    const char *size;           /* one of method->sizes; NULL = "small" */
+    const void *options;        /* the method's option struct (options_size bytes), filled through ppi_method_bind */
+    ppi_obs_spec obs;
+    uint64_t seed;              /* initial weights, dropout and acting draws */
+    ppi_policy policy;          /* F32 or BF16 */
+    int threads;                /* at least 1 */
+    const ppi_backend *backend; /* NULL = ppi_cpu_backend() */
+} ppi_agent_config;
+
+/* One named figure of a training step: "losses/total", "charts/lr", ... names live for ever. */
+#define PPI_MAX_METRICS 16
+typedef struct ppi_metrics {
+    int count;
+    struct {
+        const char *name;
+        double value;
+    } item[PPI_MAX_METRICS];
+} ppi_metrics;
+
+/* Appends one figure (silently full after PPI_MAX_METRICS). */
+static inline void ppi_metrics_add(ppi_metrics *m, const char *name, double value) {
+    if (m->count >= PPI_MAX_METRICS) return;
+    m->item[m->count].name = name;
+    m->item[m->count].value = value;
+    m->count++;
+}
+
+/* A tensor of the network's public interface (`polyplay forward`, `info --io`). */
+typedef struct ppi_io_tensor {
+    const char *name;
+    ppi_dtype dtype; /* U8, I32 or F32 */
+    ppi_shape shape;
+    bool output;
+    void *data; /* owned by the agent: write inputs, read outputs */
+} ppi_io_tensor;
+
+/* An option table and where its struct lies inside the method's option struct. */
+typedef struct ppi_method_table {
+    const ppi_option_table *table;
+    size_t offset;
+} ppi_method_table;
+
+/* The method table: the callbacks behind the ppi_agent_ calls, with the same contracts. */
+struct ppi_method {
+    const char *name; /* "mgdt" */
+    const char *help; /* one line */
+    const ppi_method_table *tables;
+    int table_count;
+    size_t options_size;
+    const char *const *sizes; /* names for --model, smallest first, NULL-terminated */
+    pp_status (*recipe)(ppi_options *set, const char *size);
+    int64_t (*default_batch)(const char *size);
+    pp_status (*create)(ppi_agent **out, const ppi_agent_config *cfg);
+    void (*destroy)(ppi_agent *a);
+    int64_t (*window)(const ppi_agent *a);
+    pp_status (*train_setup)(ppi_agent *a, int64_t batch, int64_t total_steps);
+    pp_status (*train_step)(ppi_agent *a, const struct ppi_batch *b, int64_t step, ppi_metrics *out);
+    pp_status (*act_begin)(ppi_agent *a, int64_t n_envs);
+    pp_status (*act_reset)(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);
+    pp_status (*act)(ppi_agent *a, const uint8_t *live, int32_t *actions);
+    pp_status (*observe)(ppi_agent *a, int64_t env, int32_t action, double reward, const uint8_t *next_obs);
+    pp_status (*forward_setup)(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n);
+    pp_status (*forward)(ppi_agent *a);
+    pp_status (*describe_acting)(const ppi_agent *a, ppi_jsonw *w);
+    const ppi_plan *(*plan)(const ppi_agent *a, const char *which);
+};
+
+/* The part every agent begins with. */
+struct ppi_agent {
+    const ppi_method *method;
+    ppi_params *params;
+    ppi_agent_config cfg; /* backend is what the agent uses; options and size are copies of the agent's own */
+};
+
+/* Registry: methods by name; PP_ERR_NOT_FOUND names the nearest. */
+int ppi_method_count(void);
+const ppi_method *ppi_method_at(int i);
+pp_status ppi_method_find(const ppi_method **out, const char *name);
+
+/* Binds all option tables of the method to the struct at `options` (options_size bytes, caller-owned, lives as long as the set). */
+pp_status ppi_method_bind(const ppi_method *m, ppi_options *set, void *options);
+/* After all options were read: fills what the user did not set from the recipe of a size (source "recipe <size>").
+   PP_ERR_NOT_FOUND names the sizes. */
+pp_status ppi_method_apply_recipe(const ppi_method *m, ppi_options *set, const char *size);
+/* Batch size of the recipe of a size. */
+int64_t ppi_method_default_batch(const ppi_method *m, const char *size);
+
+/* Creates an agent: builds its parameters (allocated and initialised from the seed). */
+pp_status ppi_agent_create(ppi_agent **out, const ppi_agent_config *cfg);
+void ppi_agent_destroy(ppi_agent *a);
+ppi_params *ppi_agent_params(ppi_agent *a);
+/* To be called after the caller changed params->master (a loaded checkpoint): refreshes derived copies. */
+void ppi_agent_params_changed(ppi_agent *a);
+/* Steps per training window (T of the batch). */
+int64_t ppi_agent_window(const ppi_agent *a);
+
+/* Builds the training plan and allocates gradients and optimiser slots (kept when already there, so a
+   checkpoint may be loaded before or after). total_steps is the length of the schedule. */
+pp_status ppi_agent_train_setup(ppi_agent *a, int64_t batch, int64_t total_steps);
+/* One update, 0-based `step`: forward, loss, backward, clip, optimiser. The batch has the B of train_setup and T of window;
+   obs, action, reward and (for return-conditioned methods) rtg must be present. A loss or gradient that is not finite changes no
+   parameter and returns PP_ERR_NUMERIC naming the step and the first bad tensor. */
+pp_status ppi_agent_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t step, ppi_metrics *out);
+
+/* Acting for n_envs environments side by side. */
+pp_status ppi_agent_act_begin(ppi_agent *a, int64_t n_envs);
+/* A new episode in environment `env` begins with `obs` (h*w*c bytes). Draws are keyed by (agent seed, episode, step in the episode). */
+pp_status ppi_agent_act_reset(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);
+/* Chooses actions[env] (full action ids) for the live environments; entries of the others are untouched. live == NULL: all. */
+pp_status ppi_agent_act(ppi_agent *a, const uint8_t *live, int32_t *actions);
+/* Tells the outcome: the action taken, the raw reward, the next observation. */
+pp_status ppi_agent_observe(ppi_agent *a, int64_t env, int32_t action, double reward, const uint8_t *next_obs);
+
+/* The network once on given inputs: setup lists the tensors for this batch (list owned by the agent), the caller fills
+   the inputs through io[i].data, forward fills the outputs. */
+pp_status ppi_agent_forward_setup(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n);
+pp_status ppi_agent_forward(ppi_agent *a);
+
+/* Writes members (key, value) of the acting settings into an open JSON object: the `acting` group of an evaluation record. */
+pp_status ppi_agent_describe_acting(const ppi_agent *a, ppi_jsonw *w);
+/* A plan already built, for printing: "train", "act", "prefill", "forward"; NULL when it is not there. */
+const ppi_plan *ppi_agent_plan(const ppi_agent *a, const char *which);
+
+#endif

@@ -1,0 +1,347 @@
+/* Benchmarks of the program's own parts, measured where they run: the train step, acting, the loader
+   and the environments. */
+#include "run/bench.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "data/store.h"
+#include "env/vec.h"
+#include "run/train_job.h"
+
+#define FIELD(name) offsetof(ppi_bench_options, name)
+
+static const ppi_option rows[] = {
+    {.name = "model", .type = PPI_OPT_STR, .offset = FIELD(model), .size = 64, .def = "mgdt/10m",
+     .help = "Network as method/size."},
+    {.name = "batch", .type = PPI_OPT_I64, .offset = FIELD(batch), .def = "16", .min = 1, .max = 65536,
+     .help = "Windows per step."},
+    {.name = "steps", .type = PPI_OPT_I64, .offset = FIELD(steps), .def = "0", .min = 0, .max = 1e9,
+     .help = "Steps to time; 0 takes as many as fit into --seconds."},
+    {.name = "seconds", .type = PPI_OPT_F64, .offset = FIELD(seconds), .def = "5", .min = 0.01, .max = 3600,
+     .help = "Seconds to measure for."},
+    {.name = "threads", .type = PPI_OPT_I64, .offset = FIELD(threads), .def = "0", .min = 0, .max = 1024,
+     .help = "Threads; 0 takes every processor."},
+    {.name = "dtype", .type = PPI_OPT_CHOICE, .offset = FIELD(dtype), .def = "auto", .choices = "auto|f32|bf16",
+     .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
+    {.name = "envs", .type = PPI_OPT_I64, .offset = FIELD(envs), .def = "8", .min = 1, .max = 1024,
+     .help = "Environments of act and env."},
+    {.name = "env", .type = PPI_OPT_STR, .offset = FIELD(env), .size = 128, .def = "arcade/catch",
+     .help = "Environment that env steps."},
+    {.name = "data", .type = PPI_OPT_STR, .offset = FIELD(data), .size = 8192, .def = "",
+     .help = "Datasets of loader; empty makes one of noise in a temporary folder."},
+    {.name = "json", .type = PPI_OPT_BOOL, .offset = FIELD(json), .def = "off", .help = "JSON lines."},
+    {.name = "plan", .type = PPI_OPT_BOOL, .offset = FIELD(plan), .def = "off",
+     .help = "Print the plan of the train step instead of measuring."},
+};
+const ppi_option_table ppi_bench_option_table = {"bench", rows, (int)(sizeof rows / sizeof rows[0])};
+
+typedef struct bench {
+    const ppi_bench_options *o;
+    ppi_line_fn line;
+    void *ctx;
+} bench;
+
+static void figure(const bench *b, const char *name, double value, const char *unit) {
+    char text[256];
+    if (b->o->json) {
+        snprintf(text, sizeof text, "{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\"}", name, value, unit);
+    } else {
+        snprintf(text, sizeof text, "%s %.6g %s", name, value, unit);
+    }
+    b->line(b->ctx, text);
+}
+
+static double peak_memory_mb(void) {
+    struct rusage use;
+    return getrusage(RUSAGE_SELF, &use) == 0 ? (double)use.ru_maxrss / 1024.0 : 0;
+}
+
+/* True while more rounds are to be timed. */
+static bool more(const bench *b, int64_t done, double start) {
+    if (b->o->steps > 0) return done < b->o->steps;
+    return done < 3 || ppi_clock_seconds() - start < b->o->seconds;
+}
+
+/* --- networks --------------------------------------------------------------------------------- */
+
+typedef struct model {
+    ppi_options *set;
+    void *options;
+    ppi_agent *agent;
+} model;
+
+static void model_close(model *m) {
+    if (m->agent != NULL) ppi_agent_destroy(m->agent);
+    ppi_options_destroy(m->set);
+    ppi_free(m->options);
+}
+
+static pp_status model_open(model *m, const ppi_bench_options *o) {
+    const ppi_method *method = NULL;
+    char name[64];
+    snprintf(name, sizeof name, "%s", o->model);
+    char *slash = strchr(name, '/');
+    if (slash == NULL) return ppi_fail(PP_ERR_ARGUMENT, "--model '%s' is not method/size, for example mgdt/10m", o->model);
+    *slash = '\0';
+    PPI_TRY(ppi_method_find(&method, name));
+    PPI_TRY(ppi_options_create(&m->set));
+    m->options = ppi_calloc(1, method->options_size);
+    if (m->options == NULL) return ppi_oom("the method's options");
+    PPI_TRY(ppi_method_bind(method, m->set, m->options));
+    PPI_TRY(ppi_method_apply_recipe(method, m->set, slash + 1));
+    const ppi_agent_config cfg = {
+        .method = method,
+        .size = slash + 1,
+        .options = m->options,
+        .obs = ppi_obs_spec_of(84, 84, 1),
+        .seed = 1,
+        .policy = ppi_dtype_is_bf16(o->dtype) ? PPI_POLICY_BF16 : PPI_POLICY_F32,
+        .threads = ppi_thread_count(o->threads),
+    };
+    return ppi_agent_create(&m->agent, &cfg);
+}
+
+static void fill_batch(ppi_batch *b) {
+    ppi_rng rng;
+    ppi_rng_init(&rng, 1, PPI_RNG_TEST, 0);
+    const int64_t n = b->B * b->T;
+    for (int64_t i = 0; i < n * b->H * b->W * b->C; i++) b->obs[i] = (uint8_t)ppi_rng_u32(&rng);
+    for (int64_t i = 0; i < n; i++) {
+        b->action[i] = (int32_t)ppi_rng_below(&rng, 18);
+        b->reward[i] = (float)ppi_rng_below(&rng, 3) - 1.0f;
+        b->rtg[i] = (float)ppi_rng_below(&rng, 100);
+        b->timestep[i] = (int32_t)i;
+    }
+}
+
+static pp_status train_steps(const bench *b, model *m, ppi_batch *batch) {
+    ppi_metrics metrics;
+    int64_t step = 0;
+    for (; step < 2; step++) { /* first touches of memory */
+        metrics.count = 0;
+        PPI_TRY(ppi_agent_train_step(m->agent, batch, step, &metrics));
+    }
+    const double start = ppi_clock_seconds();
+    const double cpu = ppi_clock_cpu();
+    int64_t done = 0;
+    for (; more(b, done, start); done++) {
+        metrics.count = 0;
+        PPI_TRY(ppi_agent_train_step(m->agent, batch, step + done, &metrics));
+    }
+    const double seconds = (ppi_clock_seconds() - start) / (double)done;
+    const ppi_plan *plan = ppi_agent_plan(m->agent, "train");
+    figure(b, "train_tokens_per_second", ppi_step_tokens(&metrics, batch) / seconds, "tok/s");
+    figure(b, "train_step", seconds * 1e3, "ms");
+    if (plan != NULL) figure(b, "train_model_rate", ppi_plan_flops(plan) / seconds / 1e9, "GFLOP/s");
+    figure(b, "train_processors", (ppi_clock_cpu() - cpu) / (seconds * (double)done), "busy");
+    figure(b, "train_peak_memory", peak_memory_mb(), "MB");
+    if (plan != NULL) figure(b, "train_plan_memory", (double)ppi_plan_bytes(plan) / 1048576.0, "MB");
+    figure(b, "train_parameters", (double)ppi_agent_params(m->agent)->n_real, "weights");
+    return PP_OK;
+}
+
+static pp_status print_plan(const bench *b, const ppi_plan *plan) {
+    ppi_buf text = {0};
+    if (plan == NULL) return ppi_fail(PP_ERR_UNSUPPORTED, "this method has no train plan to print");
+    pp_status s = ppi_plan_print(plan, &text);
+    if (s == PP_OK) b->line(b->ctx, ppi_buf_text(&text));
+    ppi_buf_free(&text);
+    return s;
+}
+
+static pp_status bench_train(const bench *b) {
+    model m = {0};
+    ppi_batch batch = {0};
+    const ppi_obs_spec obs = ppi_obs_spec_of(84, 84, 1);
+    pp_status s = model_open(&m, b->o);
+    if (s == PP_OK) s = ppi_agent_train_setup(m.agent, b->o->batch, 1000000);
+    if (s == PP_OK && b->o->plan) {
+        s = print_plan(b, ppi_agent_plan(m.agent, "train"));
+    } else if (s == PP_OK) {
+        s = ppi_batch_alloc(&batch, b->o->batch, ppi_agent_window(m.agent), &obs);
+        if (s == PP_OK) fill_batch(&batch);
+        if (s == PP_OK) s = train_steps(b, &m, &batch);
+    }
+    ppi_batch_free(&batch);
+    model_close(&m);
+    return s;
+}
+
+/* Acting on frames of noise, so that no game's own cost is in the figure. */
+static pp_status act_steps(const bench *b, ppi_agent *agent, uint8_t *frame, int32_t *actions) {
+    const int64_t n = b->o->envs;
+    const size_t bytes = 84 * 84;
+    PPI_TRY(ppi_agent_act_begin(agent, n));
+    for (int64_t i = 0; i < n; i++) PPI_TRY(ppi_agent_act_reset(agent, i, frame, (uint64_t)i));
+    double start = ppi_clock_seconds();
+    int64_t done = -2; /* two rounds untimed */
+    for (; done < 0 || more(b, done, start); done++) {
+        if (done == 0) start = ppi_clock_seconds();
+        PPI_TRY(ppi_agent_act(agent, NULL, actions));
+        for (int64_t i = 0; i < n; i++) {
+            frame[(size_t)(done + 2 + i) % bytes]++;
+            PPI_TRY(ppi_agent_observe(agent, i, actions[i], 0, frame));
+        }
+    }
+    const double seconds = ppi_clock_seconds() - start;
+    figure(b, "act_decisions_per_second", (double)(done * n) / seconds, "1/s");
+    figure(b, "act_round", seconds / (double)done * 1e3, "ms");
+    figure(b, "act_envs", (double)n, "envs");
+    figure(b, "act_peak_memory", peak_memory_mb(), "MB");
+    return PP_OK;
+}
+
+static pp_status bench_act(const bench *b) {
+    model m = {0};
+    uint8_t *frame = ppi_calloc(84, 84);
+    int32_t *actions = ppi_calloc((size_t)b->o->envs, sizeof *actions);
+    pp_status s = frame == NULL || actions == NULL ? ppi_oom("a frame") : model_open(&m, b->o);
+    if (s == PP_OK) s = act_steps(b, m.agent, frame, actions);
+    model_close(&m);
+    ppi_free(frame);
+    ppi_free(actions);
+    return s;
+}
+
+/* --- loader and environments ------------------------------------------------------------------ */
+
+/* A dataset of smooth noise: 8 episodes of 500 steps, 84x84. */
+static pp_status make_data(const char *folder) {
+    enum { STEPS = 500, EPISODES = 8, FRAME = 84 * 84 };
+    ppi_store_meta meta = {.id = "bench/noise-v0", .env = "bench/noise", .policy = "random", .height = 84,
+                           .width = 84, .channels = 1, .obs_high = 255, .actions = 18, .min_actions = 18,
+                           .view = "grey84", .backend = "bench", .frame_skip = 4};
+    for (int i = 0; i < 18; i++) meta.action_list[i] = i;
+    uint8_t *obs = ppi_calloc(STEPS + 1, FRAME);
+    ppi_step_row *step_rows = ppi_calloc(STEPS, sizeof *step_rows);
+    ppi_store *store = NULL;
+    pp_status s = obs == NULL || step_rows == NULL ? ppi_oom("a dataset") : ppi_store_create(&store, folder, &meta, false);
+    ppi_rng rng;
+    ppi_rng_init(&rng, 1, PPI_RNG_TEST, 1);
+    for (int e = 0; e < EPISODES && s == PP_OK; e++) {
+        for (int64_t i = 0; i < (STEPS + 1) * (int64_t)FRAME; i++) {
+            obs[i] = (uint8_t)(i % 84 / 8 * 8 + (int64_t)ppi_rng_below(&rng, 64) / 63);
+        }
+        for (int i = 0; i < STEPS; i++) {
+            step_rows[i] = (ppi_step_row){.action = (int32_t)ppi_rng_below(&rng, 18), .terminated = i == STEPS - 1};
+        }
+        s = ppi_store_episode(store, (uint64_t)e, obs, step_rows, STEPS);
+    }
+    if (s == PP_OK) {
+        s = ppi_store_commit(store);
+    } else {
+        ppi_store_abort(store);
+    }
+    ppi_free(obs);
+    ppi_free(step_rows);
+    return s;
+}
+
+static pp_status loader_steps(const bench *b, ppi_sampler *sampler, ppi_batch *batch) {
+    int64_t done = 0;
+    const double start = ppi_clock_seconds();
+    for (; more(b, done, start); done++) PPI_TRY(ppi_sampler_next(sampler, done, batch));
+    const double seconds = ppi_clock_seconds() - start;
+    const double frames = (double)(done * batch->B * batch->T);
+    figure(b, "loader_windows_per_second", (double)(done * batch->B) / seconds, "1/s");
+    figure(b, "loader_frames_per_second", frames / seconds, "1/s");
+    figure(b, "loader_memory", (double)ppi_sampler_memory(sampler) / 1048576.0, "MB");
+    figure(b, "loader_peak_memory", peak_memory_mb(), "MB");
+    return PP_OK;
+}
+
+static pp_status run_loader(const bench *b, const char *data) {
+    ppi_dataset **sets = NULL;
+    int n = 0;
+    ppi_sampler_options options;
+    ppi_sampler *sampler = NULL;
+    ppi_batch batch = {0};
+    ppi_sampler_options_default(&options);
+    PPI_TRY(ppi_dataset_open_list(&sets, &n, data, options.memory_mb << 20));
+    const pp_dataset_info *info = ppi_dataset_info(sets[0]);
+    const ppi_obs_spec obs = ppi_obs_spec_of(info->height, info->width, info->channels);
+    options.window = 4;
+    pp_status s = ppi_sampler_create(&sampler, sets, n, &options);
+    if (s == PP_OK) s = ppi_batch_alloc(&batch, b->o->batch, options.window, &obs);
+    if (s == PP_OK) s = loader_steps(b, sampler, &batch);
+    ppi_sampler_destroy(sampler);
+    ppi_batch_free(&batch);
+    ppi_dataset_close_list(sets, n);
+    return s;
+}
+
+static pp_status bench_loader(const bench *b) {
+    if (b->o->data[0] != '\0') return run_loader(b, b->o->data);
+    const char *tmp = getenv("TMPDIR");
+    char folder[PPI_PATH_SIZE];
+    snprintf(folder, sizeof folder, "%s/polyplay-bench-%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
+    pp_status s = make_data(folder);
+    if (s == PP_OK) s = run_loader(b, folder);
+    if (s == PP_OK) return ppi_dir_remove(folder);
+    char text[PPI_ERROR_TEXT_SIZE];
+    snprintf(text, sizeof text, "%s", pp_last_error());
+    ppi_dir_remove(folder);
+    return ppi_fail(s, "%s", text);
+}
+
+static pp_status env_steps(const bench *b, ppi_vec *vec, int32_t *actions) {
+    const int n = ppi_vec_count(vec);
+    const pp_env_spec *spec = ppi_vec_spec(vec, 0);
+    ppi_rng rng;
+    uint64_t seed = 0;
+    int64_t done = 0;
+    ppi_rng_init(&rng, 1, PPI_RNG_TEST, 2);
+    for (int i = 0; i < n; i++) PPI_TRY(ppi_vec_reset(vec, i, seed++));
+    const double start = ppi_clock_seconds();
+    for (; more(b, done, start); done++) {
+        for (int i = 0; i < n; i++) actions[i] = spec->action_list[ppi_rng_below(&rng, (uint64_t)spec->min_actions)];
+        PPI_TRY(ppi_vec_step(vec, actions, NULL));
+        for (int i = 0; i < n; i++) {
+            if (ppi_vec_terminated(vec)[i] || ppi_vec_truncated(vec)[i]) PPI_TRY(ppi_vec_reset(vec, i, seed++));
+        }
+    }
+    const double seconds = ppi_clock_seconds() - start;
+    figure(b, "env_steps_per_second", (double)(done * n) / seconds, "1/s");
+    figure(b, "env_frames_per_second", (double)(done * n * spec->frame_skip) / seconds, "1/s");
+    figure(b, "env_count", (double)n, "envs");
+    return PP_OK;
+}
+
+static pp_status bench_env(const bench *b) {
+    const int n = (int)b->o->envs;
+    const char **ids = ppi_calloc((size_t)n, sizeof *ids);
+    int32_t *actions = ppi_calloc((size_t)n, sizeof *actions);
+    ppi_vec *vec = NULL;
+    pp_status s = ids == NULL || actions == NULL ? ppi_oom("environments") : PP_OK;
+    for (int i = 0; i < n && s == PP_OK; i++) ids[i] = b->o->env;
+    if (s == PP_OK) s = ppi_vec_create(&vec, ids, n, NULL, ppi_thread_count(b->o->threads));
+    if (s == PP_OK) s = env_steps(b, vec, actions);
+    ppi_vec_destroy(vec);
+    ppi_free(ids);
+    ppi_free(actions);
+    return s;
+}
+
+pp_status ppi_bench(const char *what, const ppi_bench_options *options, ppi_line_fn line, void *ctx) {
+    static const struct {
+        const char *name;
+        pp_status (*run)(const bench *b);
+    } benches[] = {{"train", bench_train}, {"act", bench_act}, {"loader", bench_loader}, {"env", bench_env}};
+    const bench b = {options, line, ctx};
+    for (size_t i = 0; i < sizeof benches / sizeof benches[0]; i++) {
+        if (strcmp(benches[i].name, what) == 0) return benches[i].run(&b);
+    }
+    return ppi_fail(PP_ERR_ARGUMENT, "unknown benchmark '%s'; there are train, act, loader, env", what);
+}

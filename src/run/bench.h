@@ -1,0 +1,35 @@
+/* `polyplay bench`: figures of the train step, acting, the loader and the environments. One line per
+   figure, `name value unit`, or the same as JSON lines. */
+#ifndef PPI_RUN_BENCH_H
+#define PPI_RUN_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <polyplay/status.h>
+
+#include "base/options.h"
+
+/* Rows of ppi_bench_option_table. */
+typedef struct ppi_bench_options {
+    char model[64];   /* --model method/size, "mgdt/10m" */
+    int64_t batch;    /* --batch */
+    int64_t steps;    /* --steps: timed steps, 0 = as many as fit the time */
+    double seconds;   /* --seconds: time to measure for */
+    int64_t threads;  /* --threads, 0 = all processors */
+    int dtype;        /* --dtype auto|f32|bf16 */
+    int64_t envs;     /* --envs: environments of act and env */
+    char env[128];    /* --env of act and env */
+    char data[8192];  /* --data of loader; empty = made in a temporary folder */
+    bool json;        /* --json */
+    bool plan;        /* --plan: print the plan of the train step instead of measuring */
+} ppi_bench_options;
+extern const ppi_option_table ppi_bench_option_table;
+
+/* Takes one line of output, without newline. */
+typedef void (*ppi_line_fn)(void *ctx, const char *line);
+
+/* what: "train", "act", "loader" or "env". */
+pp_status ppi_bench(const char *what, const ppi_bench_options *options, ppi_line_fn line, void *ctx);
+
+#endif

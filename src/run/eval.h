@@ -1,0 +1,64 @@
+/* Evaluation of `polyplay eval`: episodes of an agent, or of random play, under a named protocol. A
+   score is never printed without its protocol, and always has an evaluation record beside it. */
+#ifndef PPI_RUN_EVAL_H
+#define PPI_RUN_EVAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <polyplay/status.h>
+
+#include "base/buf.h"
+#include "base/options.h"
+
+/* Rows of ppi_eval_option_table. */
+typedef struct ppi_eval_options {
+    char env[8192];     /* --env: environment ids, comma list, sets */
+    int64_t episodes;   /* --episodes per game */
+    char protocol[32];  /* --protocol dopamine|mgdt|mgdt-notebook|jowa|ale-vector|suite; empty = of the game */
+    int64_t seed;       /* --seed: episode e uses seed + e */
+    int64_t envs;       /* --envs: environments stepped together; no effect on results */
+    int64_t threads;    /* --threads, 0 = all processors */
+    int dtype;          /* --dtype auto|f32|bf16 */
+    char out[1024];     /* --out: record file or folder; empty = eval/ of the run folder */
+    char preset[32];    /* --preset: acting preset of the method ("notebook", "paper"); empty = its default */
+} ppi_eval_options;
+extern const ppi_option_table ppi_eval_option_table;
+
+typedef struct ppi_eval_job ppi_eval_job;
+
+/* Opens a run folder or checkpoint folder, or the policy "random", and binds every option that an
+   evaluation of it has (eval, env.*, the method's). */
+pp_status ppi_eval_job_create(ppi_eval_job **out, const char *run);
+void ppi_eval_job_destroy(ppi_eval_job *job);
+ppi_options *ppi_eval_job_options(ppi_eval_job *job);
+const ppi_eval_options *ppi_eval_job_eval_options(const ppi_eval_job *job);
+
+/* Scores of one game. */
+typedef struct ppi_eval_game {
+    char env[64];
+    double mean, median, std, min, max; /* raw return */
+    double hns;                         /* human-normalised mean; NAN without reference */
+    double mean_length;                 /* agent steps */
+    int64_t episodes;
+    int64_t distinct; /* different episodes among them */
+} ppi_eval_game;
+
+/* What an evaluation found; release with ppi_eval_result_free. */
+typedef struct ppi_eval_result {
+    ppi_eval_game *game;
+    int n_games;
+    double *returns; /* [n_games, episodes], raw */
+    int64_t episodes;
+    double iqm_hns; /* over the games with a reference; NAN if none has */
+    char record[1024]; /* the file written */
+    char protocol_line[512];
+} ppi_eval_result;
+
+/* Plays and writes the record. With report not NULL appends the table for people: per game raw mean,
+   normalised score, distinct count with a warning where copies were found, and the protocol line.
+   result may be NULL. */
+pp_status ppi_eval(ppi_eval_job *job, ppi_buf *report, ppi_eval_result *result);
+void ppi_eval_result_free(ppi_eval_result *result);
+
+#endif

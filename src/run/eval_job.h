@@ -1,0 +1,41 @@
+/* Inside of an evaluation, shared by the file that plays and the file that writes the record. */
+#ifndef PPI_RUN_EVAL_JOB_H
+#define PPI_RUN_EVAL_JOB_H
+
+#include <polyplay/env.h>
+
+#include "env/protocol.h"
+#include "run/act.h"
+#include "run/eval.h"
+#include "run/load.h"
+#include "stats/aggregate.h"
+
+/* Mean scores of random play and of a human tester, 57 games, up to 30 no-op starts. */
+#define PPI_REFERENCE_TABLE "dqn-zoo-57"
+
+struct ppi_eval_job {
+    char run[1024];
+    ppi_eval_options eval;
+    ppi_env_options env;
+    ppi_options *set;
+    ppi_loaded loaded;
+};
+
+/* The episodes of one game. */
+typedef struct ppi_eval_play {
+    char env[PP_ENV_ID_BYTES];
+    const char *protocol; /* in force, static */
+    pp_env_spec spec;
+    ppi_episode_rules rules;
+    ppi_episode_result *episodes; /* [episodes] */
+    int64_t decisions;
+    double wall; /* seconds */
+} ppi_eval_play;
+
+/* Reference scores of an environment; NAN where there are none. */
+pp_status ppi_eval_reference(ppi_score_reference *out, const char *env);
+
+/* Writes the evaluation record and puts its path into result->record. */
+pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *plays, int n, ppi_eval_result *result);
+
+#endif

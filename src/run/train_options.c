@@ -1,0 +1,85 @@
+/* Options of a training job, and the job as a holder of them. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "run/train.h"
+#include "run/train_job.h"
+
+#define FIELD(name) offsetof(ppi_train_options, name)
+
+static const ppi_option rows[] = {
+    {.name = "method", .type = PPI_OPT_STR, .offset = FIELD(method), .size = 32, .def = "",
+     .help = "Method that is trained; given as the first word."},
+    {.name = "model", .type = PPI_OPT_STR, .offset = FIELD(model), .size = 32, .def = "small",
+     .help = "Size of the network, for example tiny, small, 10m."},
+    {.name = "data", .type = PPI_OPT_STR, .offset = FIELD(data), .size = 8192, .def = "",
+     .help = "Datasets: folders, Minari ids or globs, separated by commas."},
+    {.name = "steps", .type = PPI_OPT_I64, .offset = FIELD(steps), .def = "1000", .min = 1, .max = 1e12,
+     .help = "Updates to make, those of a resumed run included.", .alias = "total-timesteps"},
+    {.name = "batch", .type = PPI_OPT_I64, .offset = FIELD(batch), .def = "0", .min = 0, .max = 65536,
+     .help = "Windows per update; 0 takes the recipe's."},
+    {.name = "out", .type = PPI_OPT_STR, .offset = FIELD(out), .size = 1024, .def = "",
+     .help = "Run folder; empty makes a name under runs/."},
+    {.name = "seed", .type = PPI_OPT_I64, .offset = FIELD(seed), .def = "1", .min = 0, .max = 9e15,
+     .help = "Seed of initial weights, batches and dropout."},
+    {.name = "threads", .type = PPI_OPT_I64, .offset = FIELD(threads), .def = "0", .min = 0, .max = 1024,
+     .help = "Threads; 0 takes every processor."},
+    {.name = "dtype", .type = PPI_OPT_CHOICE, .offset = FIELD(dtype), .def = "auto", .choices = "auto|f32|bf16",
+     .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
+    {.name = "resume", .type = PPI_OPT_STR, .offset = FIELD(resume), .size = 1024, .def = "",
+     .help = "Checkpoint or run folder to go on from; auto takes the newest whole checkpoint of --out."},
+    {.name = "checkpoint.every", .type = PPI_OPT_I64, .offset = FIELD(checkpoint_every), .def = "500", .min = 1,
+     .max = 1e12, .help = "Updates between checkpoints; one is always written at the end."},
+    {.name = "checkpoint.keep", .type = PPI_OPT_I64, .offset = FIELD(checkpoint_keep), .def = "3", .min = 0,
+     .max = 1e6, .help = "Checkpoints that stay; 0 keeps all."},
+    {.name = "log.every", .type = PPI_OPT_I64, .offset = FIELD(log_every), .def = "10", .min = 1, .max = 1e9,
+     .help = "Updates between rows of the logs."},
+};
+const ppi_option_table ppi_train_option_table = {"run", rows, (int)(sizeof rows / sizeof rows[0])};
+
+bool ppi_dtype_is_bf16(int dtype) {
+    if (dtype == PPI_DTYPE_AUTO) return ppi_cpu_isa() >= PPI_ISA_AVX512_BF16;
+    return dtype == PPI_DTYPE_USE_BF16;
+}
+
+int ppi_thread_count(int64_t threads) { return threads > 0 ? (int)threads : ppi_cpu_count(); }
+
+static pp_status bind(ppi_train_job *job) {
+    PPI_TRY(ppi_options_create(&job->set));
+    PPI_TRY(ppi_options_bind(job->set, &ppi_train_option_table, &job->run));
+    PPI_TRY(ppi_options_bind(job->set, &ppi_sampler_option_table, &job->sampler_options));
+    return ppi_method_bind(job->method, job->set, job->method_options);
+}
+
+pp_status ppi_train_job_create(ppi_train_job **out, const char *method) {
+    *out = NULL;
+    const ppi_method *found = NULL;
+    PPI_TRY(ppi_method_find(&found, method));
+    ppi_train_job *job = ppi_calloc(1, sizeof *job);
+    if (job == NULL) return ppi_oom("a training job");
+    job->method = found;
+    ppi_sampler_options_default(&job->sampler_options);
+    job->method_options = ppi_calloc(1, found->options_size);
+    pp_status s = job->method_options == NULL ? ppi_oom("the method's options") : bind(job);
+    if (s == PP_OK) s = ppi_options_set(job->set, "method", found->name, "command line");
+    if (s != PP_OK) {
+        ppi_train_job_destroy(job);
+        return s;
+    }
+    *out = job;
+    return PP_OK;
+}
+
+void ppi_train_job_destroy(ppi_train_job *job) {
+    if (job == NULL) return;
+    ppi_options_destroy(job->set);
+    ppi_free(job->method_options);
+    ppi_free(job);
+}
+
+ppi_options *ppi_train_job_options(ppi_train_job *job) { return job->set; }
+const ppi_train_options *ppi_train_job_run_options(const ppi_train_job *job) { return &job->run; }
+void ppi_train_job_command(ppi_train_job *job, const char *command_line) { job->command = command_line; }

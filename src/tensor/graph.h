@@ -1,0 +1,100 @@
+/* The graph: values and nodes, append-only and topological by construction. A builder function writes
+   it with the calls below; each call checks shapes and records the op. After the first failure every
+   call returns PPI_NONE and ppi_graph_status tells the failure (the text is the last error), so a
+   builder checks once at its end. */
+#ifndef PPI_TENSOR_GRAPH_H
+#define PPI_TENSOR_GRAPH_H
+
+#include "tensor/params.h"
+
+typedef int32_t ppi_value;
+#define PPI_NONE (-1)
+
+typedef enum ppi_role {
+    PPI_VALUE_TEMP = 0,
+    PPI_VALUE_INPUT = 1,  /* caller writes it before each run */
+    PPI_VALUE_PARAM = 2,  /* lives in the parameter block */
+    PPI_VALUE_CONST = 4,  /* data copied at creation */
+    PPI_VALUE_OUTPUT = 8, /* kept after a run for the caller */
+    PPI_VALUE_PARAM_GRAD = 16 /* lives in the gradient block */
+} ppi_role;
+
+typedef struct ppi_value_info {
+    ppi_dtype dtype;
+    ppi_shape shape;
+    unsigned roles;
+    int param;        /* index for PARAM and PARAM_GRAD, else -1 */
+    const void *data; /* CONST */
+    int node;         /* producing node, -1 for leaves */
+    char name[48];
+} ppi_value_info;
+
+typedef struct ppi_node {
+    ppi_op op;
+    int n_in, n_out;
+    ppi_value in[PPI_MAX_INPUTS];
+    ppi_value out[PPI_MAX_OUTPUTS];
+    ppi_op_params params;
+} ppi_node;
+
+typedef struct ppi_graph ppi_graph;
+
+pp_status ppi_graph_create(ppi_graph **out, ppi_params *params); /* params may be NULL for graphs without */
+void ppi_graph_destroy(ppi_graph *g);
+pp_status ppi_graph_status(const ppi_graph *g);
+int ppi_graph_node_count(const ppi_graph *g);
+int ppi_graph_value_count(const ppi_graph *g);
+const ppi_node *ppi_graph_node(const ppi_graph *g, int i);
+const ppi_value_info *ppi_graph_value(const ppi_graph *g, ppi_value v);
+ppi_params *ppi_graph_params(const ppi_graph *g);
+
+static inline ppi_shape ppi_shape1(int64_t a) { return (ppi_shape){1, {a}}; }
+static inline ppi_shape ppi_shape2(int64_t a, int64_t b) { return (ppi_shape){2, {a, b}}; }
+static inline ppi_shape ppi_shape3(int64_t a, int64_t b, int64_t c) { return (ppi_shape){3, {a, b, c}}; }
+static inline ppi_shape ppi_shape4(int64_t a, int64_t b, int64_t c, int64_t d) { return (ppi_shape){4, {a, b, c, d}}; }
+
+/* Leaves. */
+ppi_value ppi_input(ppi_graph *g, const char *name, ppi_dtype dtype, ppi_shape shape);
+ppi_value ppi_const_f32(ppi_graph *g, const char *name, ppi_shape shape, const float *data); /* data copied */
+/* Registers (or finds) the parameter in the graph's params and returns its value in this graph. */
+ppi_value ppi_parameter(ppi_graph *g, const char *name, ppi_shape shape, ppi_init init);
+/* Marks a value as output under a name. Returns v. */
+ppi_value ppi_output(ppi_graph *g, const char *name, ppi_value v);
+/* Value marked as input or output with that name, or PPI_NONE. */
+ppi_value ppi_graph_find(const ppi_graph *g, const char *name);
+
+/* Ops: see ops.def for meaning and shapes. */
+ppi_value ppi_cast(ppi_graph *g, ppi_value x, ppi_dtype to, float scale);
+ppi_value ppi_reshape(ppi_graph *g, ppi_value x, ppi_shape shape);
+ppi_value ppi_permute(ppi_graph *g, ppi_value x, const int *perm);
+ppi_value ppi_slice(ppi_graph *g, ppi_value x, int axis, int64_t start, int64_t count, int64_t step);
+ppi_value ppi_concat(ppi_graph *g, const ppi_value *x, int n, int axis);
+ppi_value ppi_add(ppi_graph *g, ppi_value a, ppi_value b);
+ppi_value ppi_mul(ppi_graph *g, ppi_value a, ppi_value b);
+ppi_value ppi_scale(ppi_graph *g, ppi_value x, float alpha);
+ppi_value ppi_reduce_to(ppi_graph *g, ppi_value x, ppi_shape shape);
+ppi_value ppi_broadcast_to(ppi_graph *g, ppi_value x, ppi_shape shape);
+ppi_value ppi_sum(ppi_graph *g, ppi_value x);  /* -> [1] */
+ppi_value ppi_mean(ppi_graph *g, ppi_value x); /* -> [1] */
+ppi_value ppi_linear(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, ppi_act act); /* b may be PPI_NONE */
+ppi_value ppi_matmul(ppi_graph *g, ppi_value a, ppi_value b, bool trans_a, bool trans_b);
+ppi_value ppi_activation(ppi_graph *g, ppi_value x, ppi_act act);
+ppi_value ppi_layer_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value offset, float eps);
+ppi_value ppi_softmax(ppi_graph *g, ppi_value x);
+ppi_value ppi_attention(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask);
+ppi_value ppi_embedding(ppi_graph *g, ppi_value table, ppi_value ids);
+ppi_value ppi_cross_entropy(ppi_graph *g, ppi_value logits, ppi_value targets); /* -> [N] */
+ppi_value ppi_dropout(ppi_graph *g, ppi_value x, float p); /* p = 0 returns x; each call is a new site */
+ppi_value ppi_conv2d(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, int stride, int pad, ppi_act act);
+
+/* General form, used by gradient rules: appends a node and fills out[]; output dtypes as the shape rule says.
+   `shape` is the wanted output shape for the ops that need one (RESHAPE, REDUCE_TO, BROADCAST_TO, CONV2D_GRAD_W), else NULL. */
+pp_status ppi_node_add(ppi_graph *g, ppi_op op, int n_in, const ppi_value *in, const ppi_op_params *params, const ppi_shape *shape,
+                       ppi_value *out);
+
+/* Appends the backward graph of the scalar `loss` (shape [1]); the gradient of each parameter used becomes
+   a PARAM_GRAD value (a parameter not reached by the loss gets no such value: its gradient block stays zero).
+   With `wrt` != NULL also returns d loss / d wrt[i] in dwrt[i]. */
+pp_status ppi_graph_backward(ppi_graph *g, ppi_value loss, const ppi_value *wrt, int n_wrt, ppi_value *dwrt);
+
+#endif

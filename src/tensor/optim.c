@@ -1,0 +1,114 @@
+/* Optimisers: the global norm first, so that a bad gradient changes nothing; then one pass over the blocks. */
+#include "tensor/optim.h"
+
+#include "base/error.h"
+
+#include <math.h>
+
+#define ROW(opt, kind, field, value, low, high, list, text, other)                                                         \
+    {.name = opt, .type = kind, .offset = offsetof(ppi_optim_options, field), .def = value, .min = low, .max = high,       \
+     .choices = list, .help = text, .alias = other}
+
+static const ppi_option rows[] = {
+    ROW("optim.name", PPI_OPT_CHOICE, kind, "adamw", 0, 0, "adam|adamw|lamb", "Optimiser.", NULL),
+    ROW("optim.lr", PPI_OPT_F64, lr, "0.0003", 0, 100, NULL, "Peak learning rate.", NULL),
+    ROW("optim.beta1", PPI_OPT_F64, beta1, "0.9", 0, 0.9999999, NULL, "Decay of the first moment.", NULL),
+    ROW("optim.beta2", PPI_OPT_F64, beta2, "0.999", 0, 0.9999999, NULL, "Decay of the second moment.", NULL),
+    ROW("optim.eps", PPI_OPT_F64, eps, "1e-8", 0, 1, NULL, "Added to the root of the second moment.", NULL),
+    ROW("optim.weight-decay", PPI_OPT_F64, weight_decay, "0.01", 0, 10, NULL, "Decoupled weight decay (adamw, lamb).", NULL),
+    ROW("optim.clip", PPI_OPT_F64, clip, "1", 0, 1e9, NULL, "Largest global gradient norm; 0 does not clip.", NULL),
+    ROW("optim.warmup", PPI_OPT_I64, warmup, "100", 0, 1e12, NULL, "Steps of linear warm-up.", NULL),
+    ROW("optim.schedule", PPI_OPT_CHOICE, schedule, "constant", 0, 0, "constant|cosine|linear", "Learning rate after warm-up.", NULL),
+    ROW("optim.final-ratio", PPI_OPT_F64, final_ratio, "0.1", 0, 1, NULL, "Learning rate at the end over the peak (cosine, linear).", NULL),
+};
+
+const ppi_option_table ppi_optim_option_table = {.component = "optimiser", .rows = rows, .count = sizeof rows / sizeof rows[0]};
+
+double ppi_optim_lr(const ppi_optim_options *o, int64_t step) {
+    if (step < o->warmup) return o->lr * (double)(step + 1) / (double)o->warmup;
+    const int64_t span = o->total_steps - o->warmup;
+    if (o->schedule == PPI_SCHEDULE_CONSTANT || span <= 0) return o->lr;
+    double t = (double)(step - o->warmup) / (double)span;
+    if (t > 1.0) t = 1.0;
+    const double left = o->schedule == PPI_SCHEDULE_COSINE ? 0.5 * (1.0 + cos(3.14159265358979323846 * t)) : 1.0 - t;
+    return o->lr * (o->final_ratio + (1.0 - o->final_ratio) * left);
+}
+
+static pp_status check_finite(const ppi_params *p, const ppi_backend *be, int threads, double squares) {
+    if (isfinite(squares)) return PP_OK;
+    const int64_t at = be->flat->first_nonfinite(p->grad, p->total, threads);
+    for (int i = 0; i < p->count; i++) {
+        const ppi_param *t = &p->item[i];
+        if (at < t->offset || at >= t->offset + t->count) continue;
+        return ppi_fail(PP_ERR_NUMERIC, "gradient of \"%s\" is %g at element %lld", t->name, (double)p->grad[at], (long long)(at - t->offset));
+    }
+    return ppi_fail(PP_ERR_NUMERIC, "the gradient norm is not finite");
+}
+
+/* What all kernels of one update share. */
+typedef struct update {
+    const ppi_optim_options *o;
+    ppi_params *p;
+    const ppi_flat_kernels *flat;
+    float gscale, lr, c1, c2;
+    int threads;
+} update;
+
+static float decay_of(const update *u, int group) {
+    return u->o->kind == PPI_OPTIM_ADAM || group == 1 ? 0.0f : (float)u->o->weight_decay;
+}
+
+/* Tensors first .. last lie side by side and share a group. */
+static void adam_range(const update *u, int first, int last) {
+    const ppi_params *p = u->p;
+    const int64_t at = p->item[first].offset;
+    const int64_t n = (last + 1 < p->count ? p->item[last + 1].offset : p->total) - at;
+    u->flat->adam(p->master + at, p->compute ? p->compute + at : NULL, p->grad + at, p->slot[0] + at, p->slot[1] + at, n, u->gscale,
+                  u->lr, (float)u->o->beta1, (float)u->o->beta2, (float)u->o->eps, decay_of(u, p->item[first].group), u->c1, u->c2,
+                  u->threads);
+}
+
+static void adam_all(const update *u) {
+    const ppi_params *p = u->p;
+    for (int first = 0; first < p->count;) {
+        int last = first;
+        while (last + 1 < p->count && p->item[last + 1].group == p->item[first].group) last++;
+        adam_range(u, first, last);
+        first = last + 1;
+    }
+}
+
+static void lamb_tensor(const update *u, const ppi_param *t) {
+    const ppi_params *p = u->p;
+    const int64_t at = t->offset;
+    double p_sq = 0.0;
+    double u_sq = 0.0;
+    u->flat->lamb_update(p->scratch, p->master + at, p->grad + at, p->slot[0] + at, p->slot[1] + at, t->count, u->gscale,
+                         (float)u->o->beta1, (float)u->o->beta2, (float)u->o->eps, decay_of(u, t->group), u->c1, u->c2, &p_sq, &u_sq,
+                         u->threads);
+    const double ratio = p_sq > 0.0 && u_sq > 0.0 ? sqrt(p_sq / u_sq) : 1.0;
+    u->flat->apply(p->master + at, p->compute ? p->compute + at : NULL, p->scratch, (float)((double)u->lr * ratio), t->count, u->threads);
+}
+
+pp_status ppi_optim_step(const ppi_optim_options *o, ppi_params *p, const ppi_backend *be, int64_t step, int threads, double *grad_norm) {
+    if (!p->grad || !p->slot[0] || !p->scratch) return ppi_fail(PP_ERR_ARGUMENT, "optimiser step without gradient and moment blocks");
+    const double squares = be->flat->sum_squares(p->grad, p->total, threads);
+    const double norm = sqrt(squares);
+    if (grad_norm) *grad_norm = norm;
+    PPI_TRY(check_finite(p, be, threads, squares));
+    const double t = (double)(step + 1);
+    const update u = {.o = o,
+                      .p = p,
+                      .flat = be->flat,
+                      .gscale = o->clip > 0.0 && norm > o->clip ? (float)(o->clip / norm) : 1.0f,
+                      .lr = (float)ppi_optim_lr(o, step),
+                      .c1 = (float)(1.0 - pow(o->beta1, t)),
+                      .c2 = (float)(1.0 - pow(o->beta2, t)),
+                      .threads = threads};
+    if (o->kind != PPI_OPTIM_LAMB) {
+        adam_all(&u);
+        return PP_OK;
+    }
+    for (int i = 0; i < p->count; i++) lamb_tensor(&u, &p->item[i]);
+    return PP_OK;
+}

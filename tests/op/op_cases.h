@@ -1,0 +1,290 @@
+/* One small graph per op and shape: inputs -> op -> loss = sum(y * r) -> gradients. The gradient test
+   runs each in f64, the kernel test runs every step of each by every kernel. */
+#ifndef PPI_TEST_OP_CASES_H
+#define PPI_TEST_OP_CASES_H
+
+#include "base/rng.h"
+#include "tensor/plan_internal.h"
+
+#include <stdio.h>
+
+enum { CASE_MAX_IN = 5, CASE_DIMS = 8 };
+
+typedef struct op_build {
+    ppi_graph *g;
+    const int64_t *d; /* dimensions of the row */
+    ppi_value wrt[CASE_MAX_IN];
+    int n_wrt;
+    int n_in;
+} op_build;
+
+typedef ppi_value (*op_build_fn)(op_build *b);
+
+typedef struct op_case {
+    const char *name;
+    op_build_fn build;
+    int64_t d[CASE_DIMS];
+} op_case;
+
+/* An f32 input whose gradient is tested. */
+static ppi_value case_in(op_build *b, ppi_shape s) {
+    char name[16];
+    snprintf(name, sizeof name, "x%d", b->n_in++);
+    const ppi_value v = ppi_input(b->g, name, PPI_F32, s);
+    b->wrt[b->n_wrt++] = v;
+    return v;
+}
+
+/* An i32 input with values from -1 to limit: one outside on each side. */
+static ppi_value case_ids(op_build *b, int64_t n, int64_t limit) {
+    char name[32];
+    snprintf(name, sizeof name, "ids%lld", (long long)limit);
+    return ppi_input(b->g, name, PPI_I32, ppi_shape1(n));
+}
+
+static ppi_value build_cast(op_build *b) {
+    const ppi_value h = ppi_cast(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), PPI_BF16, 0.5f);
+    return ppi_cast(b->g, h, PPI_F32, 2.0f);
+}
+static ppi_value build_cast_u8(op_build *b) {
+    const ppi_value u = ppi_cast(b->g, ppi_input(b->g, "u8", PPI_U8, ppi_shape2(b->d[0], b->d[1])), PPI_F32, 1.0f / 255.0f);
+    return ppi_add(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), u);
+}
+static ppi_value build_reshape(op_build *b) {
+    return ppi_scale(b->g, ppi_reshape(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), ppi_shape1(b->d[0] * b->d[1])), 3.0f);
+}
+static ppi_value build_permute(op_build *b) {
+    return ppi_permute(b->g, case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[2], b->d[3])), (const int[]){0, 2, 1, 3});
+}
+static ppi_value build_permute_all(op_build *b) {
+    return ppi_permute(b->g, case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[2], b->d[3])), (const int[]){3, 1, 0, 2});
+}
+/* d: a, axis length, c, start, count, step */
+static ppi_value build_slice(op_build *b) {
+    return ppi_slice(b->g, case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2])), 1, b->d[3], b->d[4], b->d[5]);
+}
+static ppi_value build_slice_last(op_build *b) {
+    return ppi_slice(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), 1, b->d[3], b->d[4], b->d[5]);
+}
+static ppi_value build_concat(op_build *b) {
+    ppi_value x[3];
+    for (int i = 0; i < 3; i++) x[i] = case_in(b, ppi_shape3(b->d[0], b->d[1] + i, b->d[2]));
+    return ppi_concat(b->g, x, 3, 1);
+}
+static ppi_value build_add(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2]));
+    return ppi_add(b->g, x, case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2])));
+}
+static ppi_value build_add_row(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2]));
+    return ppi_add(b->g, x, case_in(b, ppi_shape1(b->d[2])));
+}
+static ppi_value build_add_middle(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2]));
+    return ppi_add(b->g, x, case_in(b, ppi_shape3(b->d[0], 1, b->d[2])));
+}
+static ppi_value build_mul(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2]));
+    return ppi_mul(b->g, x, case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2])));
+}
+static ppi_value build_mul_column(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2]));
+    return ppi_mul(b->g, x, case_in(b, ppi_shape2(b->d[1], 1)));
+}
+static ppi_value build_square(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_mul(b->g, x, x);
+}
+static ppi_value build_scale(op_build *b) { return ppi_scale(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), -1.7f); }
+static ppi_value build_reduce_row(op_build *b) {
+    return ppi_reduce_to(b->g, case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2])), ppi_shape1(b->d[2]));
+}
+static ppi_value build_reduce_middle(op_build *b) {
+    return ppi_reduce_to(b->g, case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[2])), ppi_shape3(b->d[0], 1, b->d[2]));
+}
+static ppi_value build_mean(op_build *b) { return ppi_mean(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1]))); }
+static ppi_value build_broadcast(op_build *b) {
+    return ppi_broadcast_to(b->g, case_in(b, ppi_shape2(b->d[1], 1)), ppi_shape3(b->d[0], b->d[1], b->d[2]));
+}
+/* d: rows, K, N, act, bias */
+static ppi_value build_linear(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(1, b->d[0], b->d[1]));
+    const ppi_value w = case_in(b, ppi_shape2(b->d[1], b->d[2]));
+    const ppi_value bias = b->d[4] ? case_in(b, ppi_shape1(b->d[2])) : PPI_NONE;
+    return ppi_linear(b->g, x, w, bias, (ppi_act)b->d[3]);
+}
+/* d: rows, cols, act */
+static ppi_value build_act(op_build *b) { return ppi_activation(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), (ppi_act)b->d[2]); }
+static ppi_value build_layer_norm(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(1, b->d[0], b->d[1]));
+    const ppi_value gain = case_in(b, ppi_shape1(b->d[1]));
+    return ppi_layer_norm(b->g, x, gain, case_in(b, ppi_shape1(b->d[1])), 1e-5f);
+}
+static ppi_value build_softmax(op_build *b) { return ppi_softmax(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1]))); }
+/* d: B, Nq, Nk, D, heads, mask kind, q_offset */
+static ppi_value build_attention(op_build *b) {
+    const ppi_value q = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[3]));
+    const ppi_value k = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
+    const ppi_value v = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
+    const ppi_mask mask = {(ppi_mask_kind)b->d[5], (int32_t)b->d[6], 7, 4, 4};
+    return ppi_attention(b->g, q, k, v, (int)b->d[4], 0.6f, &mask);
+}
+/* d: V, D, ids */
+static ppi_value build_embedding(op_build *b) {
+    const ppi_value table = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_embedding(b->g, table, case_ids(b, b->d[2], b->d[0]));
+}
+static ppi_value build_cross_entropy(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_cross_entropy(b->g, x, case_ids(b, b->d[0], b->d[1]));
+}
+static ppi_value build_cross_entropy_soft(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_cross_entropy(b->g, x, ppi_input(b->g, "soft", PPI_F32, ppi_shape2(b->d[0], b->d[1])));
+}
+static ppi_value build_dropout(op_build *b) { return ppi_dropout(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), 0.3f); }
+/* d: B, H=W, C, O, kernel, stride, pad, act (bias when act is relu) */
+static ppi_value build_conv2d(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[1] + 1, b->d[2]));
+    const ppi_value w = case_in(b, ppi_shape4(b->d[4], b->d[4], b->d[2], b->d[3]));
+    const ppi_value bias = b->d[7] ? case_in(b, ppi_shape1(b->d[3])) : PPI_NONE;
+    return ppi_conv2d(b->g, x, w, bias, (int)b->d[5], (int)b->d[6], (ppi_act)b->d[7]);
+}
+
+#define PAIRS(name, fn) {name, fn, {1, 1}}, {name, fn, {1, 37}}, {name, fn, {3, 16}}, {name, fn, {5, 33}}, {name, fn, {7, 129}}
+#define TRIPLES(name, fn) {name, fn, {1, 1, 1}}, {name, fn, {2, 3, 5}}, {name, fn, {1, 4, 17}}, {name, fn, {3, 5, 64}}, {name, fn, {2, 9, 31}}
+#define LINEARS(act, bias)                                                                         \
+    {"linear", build_linear, {1, 1, 1, act, bias}}, {"linear", build_linear, {1, 33, 17, act, bias}}, \
+    {"linear", build_linear, {3, 5, 2, act, bias}}, {"linear", build_linear, {17, 64, 35, act, bias}}
+#define ATTENTIONS(mask)                                                                           \
+    {"attention", build_attention, {1, 1, 1, 1, 1, mask, 0}}, {"attention", build_attention, {2, 7, 7, 12, 3, mask, 0}}, \
+    {"attention", build_attention, {1, 21, 21, 16, 2, mask, 0}}, {"attention", build_attention, {2, 3, 17, 64, 1, mask, 14}}, \
+    {"attention", build_attention, {1, 1, 29, 34, 2, mask, 28}}, {"attention", build_attention, {1, 35, 35, 64, 2, mask, 0}}
+#define CONVS(act)                                                                                 \
+    {"conv2d", build_conv2d, {1, 3, 1, 1, 3, 1, 0, act}}, {"conv2d", build_conv2d, {2, 7, 3, 5, 3, 2, 1, act}}, \
+    {"conv2d", build_conv2d, {1, 9, 4, 8, 4, 2, 0, act}}, {"conv2d", build_conv2d, {3, 5, 2, 16, 1, 1, 0, act}}
+
+static const op_case op_cases[] = {
+    PAIRS("cast", build_cast),
+    PAIRS("cast_u8", build_cast_u8),
+    PAIRS("reshape", build_reshape),
+    {"permute", build_permute, {1, 1, 1, 1}},
+    {"permute", build_permute, {2, 3, 5, 7}},
+    {"permute", build_permute, {1, 9, 4, 16}},
+    {"permute_all", build_permute_all, {2, 3, 5, 7}},
+    {"permute_all", build_permute_all, {4, 1, 3, 17}},
+    {"slice", build_slice, {1, 1, 1, 0, 1, 1}},
+    {"slice", build_slice, {2, 7, 5, 1, 3, 2}},
+    {"slice", build_slice, {3, 39, 16, 36, 1, 39}},
+    {"slice", build_slice, {1, 8, 33, 2, 6, 1}},
+    {"slice_last", build_slice_last, {4, 19, 0, 3, 5, 3}},
+    {"concat", build_concat, {1, 1, 1}},
+    {"concat", build_concat, {3, 2, 5}},
+    {"concat", build_concat, {2, 4, 16}},
+    TRIPLES("add", build_add),
+    TRIPLES("add_row", build_add_row),
+    TRIPLES("add_middle", build_add_middle),
+    TRIPLES("mul", build_mul),
+    TRIPLES("mul_column", build_mul_column),
+    PAIRS("square", build_square),
+    PAIRS("scale", build_scale),
+    TRIPLES("reduce_row", build_reduce_row),
+    TRIPLES("reduce_middle", build_reduce_middle),
+    PAIRS("mean", build_mean),
+    TRIPLES("broadcast", build_broadcast),
+    LINEARS(PPI_ACT_NONE, 0),
+    LINEARS(PPI_ACT_NONE, 1),
+    LINEARS(PPI_ACT_RELU, 1),
+    LINEARS(PPI_ACT_GELU_TANH, 1),
+    LINEARS(PPI_ACT_GELU_ERF, 1),
+    LINEARS(PPI_ACT_TANH, 1),
+    {"act", build_act, {5, 33, PPI_ACT_RELU}},
+    {"act", build_act, {1, 1, PPI_ACT_GELU_TANH}},
+    {"act", build_act, {5, 33, PPI_ACT_GELU_TANH}},
+    {"act", build_act, {5, 33, PPI_ACT_GELU_ERF}},
+    {"act", build_act, {3, 47, PPI_ACT_TANH}},
+    {"layer_norm", build_layer_norm, {1, 2}},
+    {"layer_norm", build_layer_norm, {1, 37}},
+    {"layer_norm", build_layer_norm, {3, 16}},
+    {"layer_norm", build_layer_norm, {9, 65}},
+    {"layer_norm", build_layer_norm, {19, 128}},
+    PAIRS("softmax", build_softmax),
+    ATTENTIONS(PPI_MASK_FULL),
+    ATTENTIONS(PPI_MASK_CAUSAL),
+    ATTENTIONS(PPI_MASK_BLOCK_CAUSAL),
+    {"embedding", build_embedding, {1, 1, 1}},
+    {"embedding", build_embedding, {5, 17, 9}},
+    {"embedding", build_embedding, {12, 64, 31}},
+    PAIRS("cross_entropy", build_cross_entropy),
+    PAIRS("cross_entropy_soft", build_cross_entropy_soft),
+    PAIRS("dropout", build_dropout),
+    CONVS(PPI_ACT_NONE),
+    CONVS(PPI_ACT_RELU),
+};
+enum { OP_CASES = sizeof op_cases / sizeof op_cases[0] };
+
+/* Large enough for several threads; kernel test only. */
+static const op_case op_large_cases[] = {
+    {"add", build_add, {3, 70, 257}},
+    {"add_row", build_add_row, {3, 70, 257}},
+    {"mul", build_mul, {3, 70, 257}},
+    {"scale", build_scale, {300, 257}},
+    {"permute", build_permute, {4, 33, 8, 48}},
+    {"slice", build_slice, {40, 39, 100, 1, 30, 1}},
+    {"reduce_row", build_reduce_row, {5, 99, 130}},
+    {"linear", build_linear, {150, 96, 300, PPI_ACT_GELU_TANH, 1}},
+    {"linear", build_linear, {150, 97, 301, PPI_ACT_RELU, 1}},
+    {"act", build_act, {300, 131, PPI_ACT_GELU_ERF}},
+    {"layer_norm", build_layer_norm, {301, 130}},
+    {"softmax", build_softmax, {301, 130}},
+    {"attention", build_attention, {4, 39, 39, 128, 4, PPI_MASK_BLOCK_CAUSAL, 0}},
+    {"attention", build_attention, {3, 130, 130, 96, 3, PPI_MASK_CAUSAL, 0}},
+    {"embedding", build_embedding, {50, 96, 700}},
+    {"cross_entropy", build_cross_entropy, {201, 301}},
+    {"cross_entropy_soft", build_cross_entropy_soft, {201, 301}},
+    {"dropout", build_dropout, {300, 257}},
+    {"conv2d", build_conv2d, {4, 21, 8, 16, 4, 2, 0, PPI_ACT_RELU}},
+};
+enum { OP_LARGE_CASES = sizeof op_large_cases / sizeof op_large_cases[0] };
+
+static void case_text(const op_case *c, char *text, size_t size) {
+    size_t at = (size_t)snprintf(text, size, "%s {", c->name);
+    for (int i = 0; i < CASE_DIMS; i++) at += (size_t)snprintf(text + at, size - at, i ? ",%lld" : "%lld", (long long)c->d[i]);
+    snprintf(text + at, size - at, "}");
+}
+
+/* Builds the graph with its gradients; dwrt[i] belongs to b->wrt[i]. */
+static pp_status case_graph(const op_case *c, op_build *b, ppi_value *loss, ppi_value *dwrt) {
+    *b = (op_build){.d = c->d};
+    PPI_TRY(ppi_graph_create(&b->g, NULL));
+    const ppi_value y = c->build(b);
+    if (y == PPI_NONE) return ppi_graph_status(b->g);
+    const ppi_value r = ppi_input(b->g, "r", PPI_F32, ppi_graph_value(b->g, y)->shape);
+    *loss = ppi_output(b->g, "loss", ppi_sum(b->g, ppi_mul(b->g, y, r)));
+    return ppi_graph_backward(b->g, *loss, b->wrt, b->n_wrt, dwrt);
+}
+
+/* Fills every input of a plan with values that depend on nothing but `seed`. */
+static void case_fill(const op_build *b, ppi_plan *p, uint64_t seed) {
+    ppi_rng rng;
+    ppi_rng_init(&rng, seed, PPI_RNG_TEST, 0);
+    for (ppi_value v = 0; v < ppi_graph_value_count(b->g); v++) {
+        const ppi_value_info *info = ppi_graph_value(b->g, v);
+        if (!(info->roles & PPI_VALUE_INPUT)) continue;
+        ppi_dtype t;
+        void *data = ppi_plan_data(p, v, &t);
+        int limit = 0;
+        (void)sscanf(info->name, "ids%d", &limit);
+        const bool soft = info->name[0] == 's';
+        const double share = 1.0 / (double)info->shape.dim[info->shape.ndim - 1];
+        for (int64_t i = 0; i < ppi_shape_count(&info->shape); i++) {
+            const double z = soft ? share * 2.0 * ppi_rng_unit(&rng) : ppi_rng_normal(&rng) * 0.8;
+            if (t == PPI_F32) ((float *)data)[i] = (float)z;
+            if (t == PPI_F64) ((double *)data)[i] = z;
+            if (t == PPI_I32) ((int32_t *)data)[i] = (int32_t)ppi_rng_below(&rng, (uint64_t)limit + 2) - 1;
+            if (t == PPI_U8) ((uint8_t *)data)[i] = (uint8_t)ppi_rng_below(&rng, 256);
+        }
+    }
+}
+
+#endif
