@@ -47,7 +47,7 @@ def write(root):
     for name, shape, jpeg in [("minari_grey", (6, 5), False), ("minari_planes", (4, 4, 3), False),
                               ("minari_jpeg", (32, 32), True)]:
         steps = STEPS if not jpeg else [2]
-        folder = pathlib.Path(root) / f"{name}-v0"
+        folder = root / f"{name}-v0"
         shutil.rmtree(folder, ignore_errors=True)
         minari.create_dataset_from_buffers(
             dataset_id=f"{name}-v0",
@@ -56,7 +56,7 @@ def write(root):
             action_space=gym.spaces.Discrete(4), algorithm_name="pattern", author="polyplay",
             author_email="none@example.org", code_permalink="none", description="test pattern",
             jpeg_encoding=jpeg)
-        target = pathlib.Path(root) / name
+        target = root / name
         shutil.rmtree(target, ignore_errors=True)
         folder.rename(target)
         data = target / "data" / "main_data.hdf5"

@@ -247,9 +247,12 @@ ale::stella::TIA &video_chip(const Game &game) {
     return static_cast<ale::stella::TIA &>(game.emulator->theOSystem->console().mediaSource());
 }
 
-// Distance of a mask from the start of its table, in entries.
+// Distance of a mask from the start of its table, in entries. The emulator leaves a mask far outside
+// its table while the object is switched off; nothing reads it then, and 0 stands for it.
 template <typename Entry, typename Table> int64_t offset_in(const Entry *mask, const Table &table) {
-    return mask - reinterpret_cast<const Entry *>(&table);
+    const int64_t entries = static_cast<int64_t>(sizeof(table) / sizeof(Entry));
+    const int64_t offset = mask - reinterpret_cast<const Entry *>(&table);
+    return offset >= -kMaskSlack && offset < entries + kMaskSlack ? offset : 0;
 }
 
 // The mask at a saved distance. The emulator itself lets a mask lie up to a scan line beside its

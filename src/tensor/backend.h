@@ -45,7 +45,8 @@ typedef struct ppi_kernel {
     /* Create primitives, set a->state. May be NULL. */
     pp_status (*setup)(ppi_kernel_args *a);
     void (*teardown)(ppi_kernel_args *a);
-    /* Computes. Allocates nothing. Every kernel uses at most a->threads threads (one OpenMP team). */
+    /* Computes. Allocates nothing. Every kernel uses at most a->threads threads (one OpenMP team). For ADD, MUL,
+       SCALE, ACT, ACT_GRAD and DROPOUT the plan may give out[0] the memory of an operand of equal size and dtype. */
     pp_status (*run)(const ppi_kernel_args *a);
 } ppi_kernel;
 

@@ -322,6 +322,23 @@ static pp_status check_tensors(const ppi_st_tensor *const *order, int n) {
     return PP_OK;
 }
 
+/* Drops the blanks between the tokens of the JSON text from `start` on. */
+static void compact(ppi_buf *text, size_t start) {
+    bool in_string = false;
+    size_t to = start;
+    for (size_t i = start; i < text->len; i++) {
+        const char c = text->data[i];
+        if (in_string && c == '\\') {
+            text->data[to++] = c;
+            text->data[to++] = text->data[++i];
+            continue;
+        }
+        if (c == '"') in_string = !in_string;
+        if (in_string || c != ' ') text->data[to++] = c;
+    }
+    text->len = to;
+}
+
 /* Length field and header with its padding. */
 static pp_status write_header(ppi_buf *out, const ppi_st_tensor *const *order, int n,
                               const ppi_st_meta *meta, int n_meta) {
@@ -355,6 +372,7 @@ static pp_status write_header(ppi_buf *out, const ppi_st_tensor *const *order, i
     }
     ppi_jsonw_object_end(&w);
     PPI_TRY(ppi_jsonw_finish(&w));
+    compact(out, 8);
     while (out->len % 8 != 0) PPI_TRY(ppi_buf_append_char(out, ' '));
     uint64_t size = out->len - 8;
     for (int i = 0; i < 8; i++) out->data[i] = (char)(size >> (8 * i));

@@ -105,7 +105,7 @@ static void whole_path_on_catch(void **state)
     expect(0, "collect --env arcade/catch --policy dirichlet --steps 600 --out d --seed 1",
            "arcade/catch");
     expect(1, "collect --env arcade/catch --policy dirichlet --steps 600 --out d --seed 1",
-           "--resume");
+           "--append");
     expect(0, "data show d/arcade/catch/dirichlet-v0", "episodes");
     expect(0, "train mgdt --model tiny --data d/arcade/catch/dirichlet-v0 --steps 3 --batch 2 "
               "--out r/mgdt --seed 1 --threads 1", "tok/s");

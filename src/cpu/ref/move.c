@@ -3,14 +3,23 @@
 
 #include "cpu/ref/ref.h"
 
-/* y[yi ..] = x[xi ..], n elements; a plain copy when the types agree. */
-static void copy_run(const ppi_operand *y, int64_t yi, const ppi_operand *x, int64_t xi, int64_t n) {
-    if (y->dtype == x->dtype) {
-        const size_t size = ppi_dtype_size(x->dtype);
+/* y[yi ..] = x[xi], x[xi + step], ..., n elements. The pairs that the bf16 policy makes often have loops
+   of their own. */
+static void copy_run(const ppi_operand *y, int64_t yi, const ppi_operand *x, int64_t xi, int64_t step, int64_t n) {
+    const size_t size = ppi_dtype_size(x->dtype);
+    if (y->dtype == x->dtype && step == 1) {
         memcpy((char *)y->data + (size_t)yi * size, (const char *)x->data + (size_t)xi * size, (size_t)n * size);
-        return;
+    } else if (x->dtype == PPI_F32 && y->dtype == PPI_BF16) {
+        const float *from = (const float *)x->data + xi;
+        ppi_bf16 *to = (ppi_bf16 *)y->data + yi;
+        for (int64_t i = 0; i < n; i++) to[i] = ppi_bf16_from_f32(from[i * step]);
+    } else if (x->dtype == PPI_BF16 && y->dtype == PPI_F32) {
+        const ppi_bf16 *from = (const ppi_bf16 *)x->data + xi;
+        float *to = (float *)y->data + yi;
+        for (int64_t i = 0; i < n; i++) to[i] = ppi_bf16_to_f32(from[i * step]);
+    } else {
+        for (int64_t i = 0; i < n; i++) ref_set(y, yi + i, ref_get(x, xi + i * step));
     }
-    for (int64_t i = 0; i < n; i++) ref_set(y, yi + i, ref_get(x, xi + i));
 }
 
 /* Product of the dims before and after an axis. */
@@ -32,7 +41,7 @@ pp_status ppi_ref_cast(const ppi_kernel_args *a) {
 }
 
 pp_status ppi_ref_reshape(const ppi_kernel_args *a) {
-    if (a->out[0].data != a->in[0].data) copy_run(&a->out[0], 0, &a->in[0], 0, ppi_shape_count(&a->in[0].shape));
+    if (a->out[0].data != a->in[0].data) copy_run(&a->out[0], 0, &a->in[0], 0, 1, ppi_shape_count(&a->in[0].shape));
     return PP_OK;
 }
 
@@ -59,11 +68,7 @@ pp_status ppi_ref_permute(const ppi_kernel_args *a) {
             at += rest % y.shape.dim[d] * stride[d];
             rest /= y.shape.dim[d];
         }
-        if (step == 1) {
-            copy_run(&y, r * run, &x, at, run);
-        } else {
-            for (int64_t i = 0; i < run; i++) ref_set(&y, r * run + i, ref_get(&x, at + i * step));
-        }
+        copy_run(&y, r * run, &x, at, step, run);
     }
     return PP_OK;
 }
@@ -79,7 +84,7 @@ pp_status ppi_ref_slice(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(a->threads) schedule(static)
     for (int64_t r = 0; r < outer * count; r++) {
         const int64_t row = a->params.slice.start + r % count * a->params.slice.step;
-        copy_run(&y, r * inner, &x, (r / count * full + row) * inner, inner);
+        copy_run(&y, r * inner, &x, (r / count * full + row) * inner, 1, inner);
     }
     return PP_OK;
 }
@@ -99,7 +104,7 @@ pp_status ppi_ref_slice_grad(const ppi_kernel_args *a) {
     for (int64_t r = 0; r < outer * full; r++) {
         const int64_t at = r % full - start;
         if (at >= 0 && at % step == 0 && at / step < count) {
-            copy_run(&dx, r * inner, &dy, (r / full * count + at / step) * inner, inner);
+            copy_run(&dx, r * inner, &dy, (r / full * count + at / step) * inner, 1, inner);
         } else {
             memset((char *)dx.data + (size_t)r * row_bytes, 0, row_bytes);
         }
@@ -117,7 +122,7 @@ pp_status ppi_ref_concat(const ppi_kernel_args *a) {
         int64_t at = r * y.shape.dim[axis] * inner;
         for (int i = 0; i < a->n_in; i++) {
             const int64_t n = a->in[i].shape.dim[axis] * inner;
-            copy_run(&y, at, &a->in[i], r * n, n);
+            copy_run(&y, at, &a->in[i], r * n, 1, n);
             at += n;
         }
     }
