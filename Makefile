@@ -2,8 +2,9 @@
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
 
-.PHONY: help setup build quickstart test test-full bench asan tsan clean install
+.PHONY: help setup build quickstart test test-full bench asan tsan fuzz clean install
 
 help:
 	@echo 'make setup       install what is missing (Debian packages, the Atari emulator)'
@@ -14,6 +15,7 @@ help:
 	@echo 'make bench       the figures of docs/benchmarks.md'
 	@echo 'make asan        tests under address and undefined-behaviour sanitizers'
 	@echo 'make tsan        tests under the thread sanitizer'
+	@echo 'make fuzz        each fuzz target for FUZZ_SECONDS (default 60); needs clang'
 	@echo 'make install     into PREFIX (default /usr/local)'
 	@echo 'make clean       remove the build folders'
 
@@ -49,8 +51,22 @@ tsan: setup
 	@cmake --build build-tsan -j $(JOBS)
 	@tools/run_tests build-tsan
 
+# Inputs that were found stay in build-fuzz/found, what broke a target in build-fuzz/broken.
+fuzz: setup
+	@cmake -S . -B build-fuzz -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
+	    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DPP_FUZZ=ON -DPP_WERROR=OFF
+	@cmake --build build-fuzz -j $(JOBS) --target fuzzers
+	@set -e; for source in tests/fuzz/fuzz_*.c; do \
+	    name=$$(basename $$source .c | sed 's/^fuzz_//'); \
+	    mkdir -p build-fuzz/found/$$name build-fuzz/broken; \
+	    echo "fuzz $$name: $(FUZZ_SECONDS) s"; \
+	    (cd build-fuzz && fuzz/libfuzzer_$$name -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
+	        -print_final_stats=1 -artifact_prefix=broken/$$name- found/$$name \
+	        ../tests/fuzz/corpus/$$name); \
+	done
+
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
 clean:
-	@rm -rf build build-debug build-asan build-tsan
+	@rm -rf build build-debug build-asan build-tsan build-fuzz

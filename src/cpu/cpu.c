@@ -36,10 +36,18 @@ static ppi_backend backend = {
 
 /* The tables of an instruction set in order of preference; few-row products before oneDNN's. */
 static const ppi_kernel_entry *const avx512_tables[] = {
-    ppi_avx512_gemv_table, ppi_avx512_elementwise_table, ppi_avx512_rows_table, ppi_avx512_attention_table, NULL,
+    ppi_avx512_gemv_table,
+    ppi_avx512_elementwise_table,
+    ppi_avx512_rows_table,
+    ppi_avx512_attention_table,
+    NULL,
 };
 static const ppi_kernel_entry *const avx2_tables[] = {
-    ppi_avx2_gemv_table, ppi_avx2_elementwise_table, ppi_avx2_rows_table, ppi_avx2_attention_table, NULL,
+    ppi_avx2_gemv_table,
+    ppi_avx2_elementwise_table,
+    ppi_avx2_rows_table,
+    ppi_avx2_attention_table,
+    NULL,
 };
 
 static void backend_make(void) {
@@ -65,7 +73,8 @@ const ppi_backend *ppi_cpu_backend(void) {
     return &backend;
 }
 
-void ppi_cpu_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, int64_t n, int threads) {
+void ppi_cpu_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, int64_t n,
+                     int threads) {
     if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
         ppi_avx512_convert(y, yt, x, xt, scale, n, threads);
     } else {
@@ -73,7 +82,8 @@ void ppi_cpu_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float s
     }
 }
 
-void ppi_cpu_act(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, int64_t n, int threads) {
+void ppi_cpu_act(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, int64_t n,
+                 int threads) {
     if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
         ppi_avx512_act(y, yt, x, xt, act, n, threads);
     } else {
@@ -81,7 +91,8 @@ void ppi_cpu_act(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act
     }
 }
 
-void ppi_cpu_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n, int threads) {
+void ppi_cpu_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n,
+                        int threads) {
     if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
         ppi_avx512_accumulate(y, yt, x, xt, n, threads);
     } else {
@@ -89,7 +100,8 @@ void ppi_cpu_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int6
     }
 }
 
-void ppi_cpu_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols, int threads) {
+void ppi_cpu_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
+                       int threads) {
     if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
         ppi_avx512_transpose(y, x, t, rows, cols, threads);
     } else {

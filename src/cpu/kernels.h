@@ -1,5 +1,5 @@
-/* The kernel tables of the CPU backend, one per source: cpu.c joins them into the ordered lists that
-   backend.h wants. A table ends with an entry whose kernel has no run function. */
+/* The kernel tables of the CPU backend, one per source: cpu.c joins them into the ordered lists
+   that backend.h wants. A table ends with an entry whose kernel has no run function. */
 #ifndef PPI_CPU_KERNELS_H
 #define PPI_CPU_KERNELS_H
 
@@ -15,7 +15,8 @@ typedef struct ppi_kernel_entry {
 
 /* oneDNN: linear, matmul, convolutions (onednn.c). */
 extern const ppi_kernel_entry ppi_onednn_table[];
-/* Keeps oneDNN inside the instruction set that ours are limited to; call once before any primitive exists. */
+/* Keeps oneDNN inside the instruction set that ours are limited to; call once before any primitive
+ * exists. */
 void ppi_onednn_limit_isa(void);
 /* "oneDNN 2.6.3". Static storage. */
 const char *ppi_onednn_version(void);
@@ -23,7 +24,8 @@ const char *ppi_onednn_version(void);
 /* Copies and gathers, for every instruction set (simd/move.c). */
 extern const ppi_kernel_entry ppi_move_table[];
 
-/* The tables of the kernels written with vectors, and what other files use of them, per instruction set. */
+/* The tables of the kernels written with vectors, and what other files use of them, per instruction
+ * set. */
 #define PPI_SIMD_DECLARE(isa)                                                                      \
     extern const ppi_kernel_entry ppi_##isa##_elementwise_table[];                                 \
     extern const ppi_kernel_entry ppi_##isa##_rows_table[];                                        \
@@ -47,9 +49,12 @@ PPI_SIMD_DECLARE(avx512)
 #undef PPI_SIMD_DECLARE
 
 /* The same for the instruction set in use (cpu.c). Only called where the set is at least AVX2. */
-void ppi_cpu_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, int64_t n, int threads);
-void ppi_cpu_act(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, int64_t n, int threads);
+void ppi_cpu_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, int64_t n,
+                     int threads);
+void ppi_cpu_act(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, int64_t n,
+                 int threads);
 void ppi_cpu_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n, int threads);
-void ppi_cpu_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols, int threads);
+void ppi_cpu_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
+                       int threads);
 
 #endif

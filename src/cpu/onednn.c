@@ -1,7 +1,8 @@
-/* Matrix products and convolutions by oneDNN; the only file that includes its header. oneDNN changed
-   its C API between 2.x and 3.x, so every call that differs is wrapped at the top. Primitives and
-   memory objects are made in setup; a run only executes them. Scratch memory comes from the plan's
-   workspace. An operand whose type the primitive does not take is converted in the workspace first. */
+/* Matrix products and convolutions by oneDNN; the only file that includes its header. oneDNN
+   changed its C API between 2.x and 3.x, so every call that differs is wrapped at the top.
+   Primitives and memory objects are made in setup; a run only executes them. Scratch memory comes
+   from the plan's workspace. An operand whose type the primitive does not take is converted in the
+   workspace first. */
 #include <dnnl.h>
 #include <omp.h>
 #include <pthread.h>
@@ -29,7 +30,8 @@ static void dn_start(void) {
         dn_engine = NULL;
         return;
     }
-    if (dnnl_stream_create(&dn_stream, dn_engine, dnnl_stream_default_flags) != dnnl_success) dn_stream = NULL;
+    if (dnnl_stream_create(&dn_stream, dn_engine, dnnl_stream_default_flags) != dnnl_success)
+        dn_stream = NULL;
 }
 
 static bool dn_ready(void) {
@@ -38,7 +40,8 @@ static bool dn_ready(void) {
 }
 
 void ppi_onednn_limit_isa(void) {
-    /* A failure only means that primitives exist already, or the build fixed the set: then it stays as it is. */
+    /* A failure only means that primitives exist already, or the build fixed the set: then it stays
+     * as it is. */
     if (ppi_cpu_isa() >= ppi_cpu_isa_detected()) return;
     if (ppi_cpu_isa() == PPI_ISA_AVX512) {
         (void)dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core);
@@ -49,8 +52,9 @@ void ppi_onednn_limit_isa(void) {
 
 const char *ppi_onednn_version(void) {
 #define DN_TEXT_(x) #x
-#define DN_TEXT(x) DN_TEXT_(x)
-    return "oneDNN " DN_TEXT(DNNL_VERSION_MAJOR) "." DN_TEXT(DNNL_VERSION_MINOR) "." DN_TEXT(DNNL_VERSION_PATCH);
+#define DN_TEXT(x)  DN_TEXT_(x)
+    return "oneDNN " DN_TEXT(DNNL_VERSION_MAJOR) "." DN_TEXT(DNNL_VERSION_MINOR) "." DN_TEXT(
+        DNNL_VERSION_PATCH);
 }
 
 /* ---- what differs between 2.x and 3.x ---- */
@@ -59,7 +63,8 @@ static dnnl_data_type_t dn_type(ppi_dtype t) {
     return t == PPI_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-static dnnl_status_t dn_md_strides(dnnl_memory_desc_t *md, int n, const int64_t *dims, ppi_dtype t, const int64_t *strides) {
+static dnnl_status_t dn_md_strides(dnnl_memory_desc_t *md, int n, const int64_t *dims, ppi_dtype t,
+                                   const int64_t *strides) {
     dnnl_dims_t d, s;
     for (int i = 0; i < n; i++) {
         d[i] = dims[i];
@@ -72,7 +77,8 @@ static dnnl_status_t dn_md_strides(dnnl_memory_desc_t *md, int n, const int64_t 
 #endif
 }
 
-static dnnl_status_t dn_md_tag(dnnl_memory_desc_t *md, int n, const int64_t *dims, ppi_dtype t, dnnl_format_tag_t tag) {
+static dnnl_status_t dn_md_tag(dnnl_memory_desc_t *md, int n, const int64_t *dims, ppi_dtype t,
+                               dnnl_format_tag_t tag) {
     dnnl_dims_t d;
     for (int i = 0; i < n; i++) d[i] = dims[i];
 #if DNNL_VERSION_MAJOR < 3
@@ -105,7 +111,8 @@ static dnnl_status_t dn_sum(dnnl_post_ops_t po) {
 #endif
 }
 
-static dnnl_status_t dn_reorder_pd(dnnl_primitive_desc_t *pd, dn_md_ref from, dn_md_ref to, dnnl_primitive_attr_t attr) {
+static dnnl_status_t dn_reorder_pd(dnnl_primitive_desc_t *pd, dn_md_ref from, dn_md_ref to,
+                                   dnnl_primitive_attr_t attr) {
     return dnnl_reorder_primitive_desc_create(pd, from, dn_engine, to, dn_engine, attr);
 }
 
@@ -116,33 +123,34 @@ typedef enum dn_kind { DN_MATMUL, DN_CONV, DN_CONV_GRAD_X, DN_CONV_GRAD_W } dn_k
 /* Roles of memory in a job: the three inputs and the output of the primitive. */
 enum { DN_SRC, DN_WEIGHT, DN_BIAS, DN_DST, DN_ROLES };
 
-/* Elements of a transposed left side, and rows of a product, from which preparing an operand pays. */
+/* Elements of a transposed left side, and rows of a product, from which preparing an operand pays.
+ */
 enum { DN_FLIP_FROM = 65536, DN_PACK_FROM = 256 };
 
 /* One memory of the primitive: the tensor behind it, the type the primitive wants, and where in the
    workspace a converted or packed copy lies. */
 typedef struct dn_part {
     bool used;
-    bool staged; /* type differs from the tensor's: converted copy in the workspace */
+    bool staged;  /* type differs from the tensor's: converted copy in the workspace */
     bool flipped; /* the copy in the workspace is the transpose */
-    bool packed; /* layout differs: the primitive's own layout in the workspace */
-    int in;      /* index of the node's input, -1: output 0, -2: output 1 */
-    int arg;     /* DNNL_ARG_... */
+    bool packed;  /* layout differs: the primitive's own layout in the workspace */
+    int in;       /* index of the node's input, -1: output 0, -2: output 1 */
+    int arg;      /* DNNL_ARG_... */
     ppi_dtype type, tensor_type;
     int64_t count;
-    dnnl_memory_desc_t plain;    /* the tensor's dense layout in `type` */
-    dnnl_memory_desc_t wanted;   /* plain, or layout left open */
-    size_t stage_at, pack_at;    /* offsets in the workspace */
+    dnnl_memory_desc_t plain;  /* the tensor's dense layout in `type` */
+    dnnl_memory_desc_t wanted; /* plain, or layout left open */
+    size_t stage_at, pack_at;  /* offsets in the workspace */
     dnnl_primitive_desc_t pack_pd;
 } dn_part;
 
 typedef struct dn_job {
     dn_kind kind;
     dn_part part[DN_ROLES];
-    ppi_act act;       /* activation done by the primitive */
-    bool sum;          /* output added to what is there by the primitive */
-    bool add_after;    /* output added by us from the staged copy */
-    bool own_act;      /* activation done by us, from output 1 to output 0 */
+    ppi_act act;    /* activation done by the primitive */
+    bool sum;       /* output added to what is there by the primitive */
+    bool add_after; /* output added by us from the staged copy */
+    bool own_act;   /* activation done by us, from output 1 to output 0 */
     int64_t stride, pad;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t pd;
@@ -154,8 +162,8 @@ typedef struct dn_state {
     dn_job job;
     dnnl_primitive_t prim;
     dnnl_primitive_t pack[DN_ROLES];
-    dnnl_memory_t mem[DN_ROLES];        /* what the primitive reads and writes */
-    dnnl_memory_t plain_mem[DN_ROLES];  /* the other end of a packing reorder */
+    dnnl_memory_t mem[DN_ROLES];       /* what the primitive reads and writes */
+    dnnl_memory_t plain_mem[DN_ROLES]; /* the other end of a packing reorder */
     dnnl_memory_t scratch;
     dnnl_exec_arg_t args[DN_ROLES + 1];
     dnnl_exec_arg_t pack_args[DN_ROLES][2];
@@ -186,7 +194,8 @@ static dnnl_alg_kind_t dn_alg(ppi_act act) {
 
 static bool dn_attr(dn_job *j) {
     if (dnnl_primitive_attr_create(&j->attr) != dnnl_success) return false;
-    if (dnnl_primitive_attr_set_scratchpad_mode(j->attr, dnnl_scratchpad_mode_user) != dnnl_success) return false;
+    if (dnnl_primitive_attr_set_scratchpad_mode(j->attr, dnnl_scratchpad_mode_user) != dnnl_success)
+        return false;
     if (j->act == PPI_ACT_NONE && !j->sum) return true;
     dnnl_post_ops_t po = NULL;
     if (dnnl_post_ops_create(&po) != dnnl_success) return false;
@@ -217,17 +226,22 @@ static bool dn_primitive_desc(dn_job *j) {
     dnnl_status_t s = dnnl_success;
     dnnl_primitive_desc_t hint = NULL;
     if (j->kind == DN_CONV) {
-        s = dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, direct, src, wei, bias, dst, strides, pad, pad);
+        s = dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, direct, src, wei, bias,
+                                               dst, strides, pad, pad);
     } else {
-        /* src is the gradient of the output here; a forward descriptor of the same shapes is the hint. */
+        /* src is the gradient of the output here; a forward descriptor of the same shapes is the
+         * hint. */
         const dn_md_ref x = j->kind == DN_CONV_GRAD_X ? dst : wei;
         const dn_md_ref w = j->kind == DN_CONV_GRAD_X ? wei : dst;
-        s = dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, direct, x, w, NULL, src, strides, pad, pad);
+        s = dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, direct, x, w, NULL, src,
+                                               strides, pad, pad);
         if (s == dnnl_success) s = dnnl_primitive_desc_create(&hint, &d, NULL, dn_engine, NULL);
         if (s == dnnl_success) {
             s = j->kind == DN_CONV_GRAD_X
-                    ? dnnl_convolution_backward_data_desc_init(&d, direct, dst, wei, src, strides, pad, pad)
-                    : dnnl_convolution_backward_weights_desc_init(&d, direct, wei, dst, NULL, src, strides, pad, pad);
+                    ? dnnl_convolution_backward_data_desc_init(&d, direct, dst, wei, src, strides,
+                                                               pad, pad)
+                    : dnnl_convolution_backward_weights_desc_init(&d, direct, wei, dst, NULL, src,
+                                                                  strides, pad, pad);
         }
     }
     if (s == dnnl_success) s = dnnl_primitive_desc_create(&j->pd, &d, j->attr, dn_engine, hint);
@@ -235,24 +249,28 @@ static bool dn_primitive_desc(dn_job *j) {
     return s == dnnl_success;
 #else
     if (j->kind == DN_MATMUL) {
-        return dnnl_matmul_primitive_desc_create(&j->pd, dn_engine, src, wei, bias, dst, j->attr) == dnnl_success;
+        return dnnl_matmul_primitive_desc_create(&j->pd, dn_engine, src, wei, bias, dst, j->attr) ==
+               dnnl_success;
     }
     const dnnl_dims_t dilate = {0, 0};
     if (j->kind == DN_CONV) {
-        return dnnl_convolution_forward_primitive_desc_create(&j->pd, dn_engine, dnnl_forward_training, direct, src, wei, bias, dst,
-                                                              strides, dilate, pad, pad, j->attr) == dnnl_success;
+        return dnnl_convolution_forward_primitive_desc_create(
+                   &j->pd, dn_engine, dnnl_forward_training, direct, src, wei, bias, dst, strides,
+                   dilate, pad, pad, j->attr) == dnnl_success;
     }
     dnnl_primitive_desc_t hint = NULL;
     const dn_md_ref x = j->kind == DN_CONV_GRAD_X ? dst : wei;
     const dn_md_ref w = j->kind == DN_CONV_GRAD_X ? wei : dst;
-    dnnl_status_t s = dnnl_convolution_forward_primitive_desc_create(&hint, dn_engine, dnnl_forward_training, direct, x, w, NULL, src,
-                                                                     strides, dilate, pad, pad, NULL);
+    dnnl_status_t s = dnnl_convolution_forward_primitive_desc_create(
+        &hint, dn_engine, dnnl_forward_training, direct, x, w, NULL, src, strides, dilate, pad, pad,
+        NULL);
     if (s == dnnl_success) {
-        s = j->kind == DN_CONV_GRAD_X
-                ? dnnl_convolution_backward_data_primitive_desc_create(&j->pd, dn_engine, direct, dst, wei, src, strides, dilate, pad,
-                                                                       pad, hint, j->attr)
-                : dnnl_convolution_backward_weights_primitive_desc_create(&j->pd, dn_engine, direct, wei, dst, NULL, src, strides,
-                                                                          dilate, pad, pad, hint, j->attr);
+        s = j->kind == DN_CONV_GRAD_X ? dnnl_convolution_backward_data_primitive_desc_create(
+                                            &j->pd, dn_engine, direct, dst, wei, src, strides,
+                                            dilate, pad, pad, hint, j->attr)
+                                      : dnnl_convolution_backward_weights_primitive_desc_create(
+                                            &j->pd, dn_engine, direct, wei, dst, NULL, src, strides,
+                                            dilate, pad, pad, hint, j->attr);
     }
     if (hint) dnnl_primitive_desc_destroy(hint);
     return s == dnnl_success;
@@ -262,10 +280,14 @@ static bool dn_primitive_desc(dn_job *j) {
 /* The layout the primitive chose for a role. */
 static dn_md_ref dn_chosen(const dn_job *j, int role) {
     static const dnnl_query_t query[4][DN_ROLES] = {
-        [DN_MATMUL] = {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md, dnnl_query_dst_md},
-        [DN_CONV] = {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md, dnnl_query_dst_md},
-        [DN_CONV_GRAD_X] = {dnnl_query_diff_dst_md, dnnl_query_weights_md, dnnl_query_weights_md, dnnl_query_diff_src_md},
-        [DN_CONV_GRAD_W] = {dnnl_query_diff_dst_md, dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_diff_weights_md},
+        [DN_MATMUL] = {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md,
+                       dnnl_query_dst_md},
+        [DN_CONV] = {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md,
+                     dnnl_query_dst_md},
+        [DN_CONV_GRAD_X] = {dnnl_query_diff_dst_md, dnnl_query_weights_md, dnnl_query_weights_md,
+                            dnnl_query_diff_src_md},
+        [DN_CONV_GRAD_W] = {dnnl_query_diff_dst_md, dnnl_query_src_md, dnnl_query_weights_md,
+                            dnnl_query_diff_weights_md},
     };
     return dnnl_primitive_desc_query_md(j->pd, query[j->kind][role], role == DN_BIAS ? 1 : 0);
 }
@@ -281,15 +303,19 @@ static bool dn_layout(dn_job *j) {
     for (int r = 0; r < DN_ROLES; r++) {
         dn_part *p = &j->part[r];
         if (!p->used) continue;
-        if (p->staged || (r == DN_DST && j->add_after)) p->stage_at = dn_reserve(j, (size_t)p->count * ppi_dtype_size(p->type));
+        if (p->staged || (r == DN_DST && j->add_after))
+            p->stage_at = dn_reserve(j, (size_t)p->count * ppi_dtype_size(p->type));
         const dn_md_ref chosen = dn_chosen(j, r);
         p->packed = !dnnl_memory_desc_equal(chosen, DN_REF(p->plain));
         if (!p->packed) continue;
         p->pack_at = dn_reserve(j, dnnl_memory_desc_get_size(chosen));
         const dn_md_ref plain = DN_REF(p->plain);
-        if (dn_reorder_pd(&p->pack_pd, r == DN_DST ? chosen : plain, r == DN_DST ? plain : chosen, NULL) != dnnl_success) return false;
+        if (dn_reorder_pd(&p->pack_pd, r == DN_DST ? chosen : plain, r == DN_DST ? plain : chosen,
+                          NULL) != dnnl_success)
+            return false;
     }
-    j->scratch_at = dn_reserve(j, dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(j->pd, dnnl_query_scratchpad_md, 0)));
+    j->scratch_at = dn_reserve(j, dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(
+                                      j->pd, dnnl_query_scratchpad_md, 0)));
     return true;
 }
 
@@ -300,7 +326,11 @@ static bool dn_float(ppi_dtype t) {
 }
 
 static void dn_use(dn_job *j, int role, const ppi_operand *o, int in, int arg) {
-    j->part[role] = (dn_part){.used = true, .in = in, .arg = arg, .tensor_type = o->dtype, .count = ppi_shape_count(&o->shape)};
+    j->part[role] = (dn_part){.used = true,
+                              .in = in,
+                              .arg = arg,
+                              .tensor_type = o->dtype,
+                              .count = ppi_shape_count(&o->shape)};
 }
 
 /* Sets the types the primitive computes with: bf16 operands when `bf16`, else f32. */
@@ -319,20 +349,23 @@ static void dn_matrix(const ppi_shape *s, int64_t *rows, int64_t *cols) {
     *rows = *cols > 0 ? ppi_shape_count(s) / *cols : 0;
 }
 
-static bool dn_matrix_md(dnnl_memory_desc_t *plain, dnnl_memory_desc_t *wanted, ppi_dtype t, int64_t rows, int64_t cols, bool trans) {
+static bool dn_matrix_md(dnnl_memory_desc_t *plain, dnnl_memory_desc_t *wanted, ppi_dtype t,
+                         int64_t rows, int64_t cols, bool trans) {
     const int64_t dims[2] = {trans ? cols : rows, trans ? rows : cols};
     const int64_t strides[2] = {trans ? 1 : cols, trans ? cols : 1};
-    return dn_md_strides(plain, 2, dims, t, strides) == dnnl_success && dn_md_strides(wanted, 2, dims, t, strides) == dnnl_success;
+    return dn_md_strides(plain, 2, dims, t, strides) == dnnl_success &&
+           dn_md_strides(wanted, 2, dims, t, strides) == dnnl_success;
 }
 
 /* The layout of a role is the primitive's choice. */
 static bool dn_leave_open(dn_part *p, int64_t rows, int64_t cols) {
     dn_md_free(&p->wanted);
-    return dn_md_tag(&p->wanted, 2, (const int64_t[2]){rows, cols}, p->type, dnnl_format_tag_any) == dnnl_success;
+    return dn_md_tag(&p->wanted, 2, (const int64_t[2]){rows, cols}, p->type, dnnl_format_tag_any) ==
+           dnnl_success;
 }
 
-/* A transposed left side is transposed by us first, which oneDNN does slowly; a right side that many rows
-   use is packed first. */
+/* A transposed left side is transposed by us first, which oneDNN does slowly; a right side that
+   many rows use is packed first. */
 static bool dn_matmul_layouts(dn_job *j, const ppi_kernel_args *a, bool trans_a, bool trans_b) {
     int64_t rows, cols;
     dn_part *p = j->part;
@@ -340,16 +373,22 @@ static bool dn_matmul_layouts(dn_job *j, const ppi_kernel_args *a, bool trans_a,
     if (trans_a && rows * cols >= DN_FLIP_FROM && !p[DN_SRC].staged) {
         p[DN_SRC].staged = true;
         p[DN_SRC].flipped = true;
-        if (!dn_matrix_md(&p[DN_SRC].plain, &p[DN_SRC].wanted, p[DN_SRC].type, cols, rows, false)) return false;
-    } else if (!dn_matrix_md(&p[DN_SRC].plain, &p[DN_SRC].wanted, p[DN_SRC].type, rows, cols, trans_a)) {
+        if (!dn_matrix_md(&p[DN_SRC].plain, &p[DN_SRC].wanted, p[DN_SRC].type, cols, rows, false))
+            return false;
+    } else if (!dn_matrix_md(&p[DN_SRC].plain, &p[DN_SRC].wanted, p[DN_SRC].type, rows, cols,
+                             trans_a)) {
         return false;
     }
     const bool pack = !trans_a && rows >= DN_PACK_FROM;
     dn_matrix(&a->in[1].shape, &rows, &cols);
-    if (!dn_matrix_md(&p[DN_WEIGHT].plain, &p[DN_WEIGHT].wanted, p[DN_WEIGHT].type, rows, cols, trans_b)) return false;
-    if (pack && !dn_leave_open(&p[DN_WEIGHT], trans_b ? cols : rows, trans_b ? rows : cols)) return false;
+    if (!dn_matrix_md(&p[DN_WEIGHT].plain, &p[DN_WEIGHT].wanted, p[DN_WEIGHT].type, rows, cols,
+                      trans_b))
+        return false;
+    if (pack && !dn_leave_open(&p[DN_WEIGHT], trans_b ? cols : rows, trans_b ? rows : cols))
+        return false;
     dn_matrix(&a->out[0].shape, &rows, &cols);
-    if (!dn_matrix_md(&p[DN_DST].plain, &p[DN_DST].wanted, p[DN_DST].type, rows, cols, false)) return false;
+    if (!dn_matrix_md(&p[DN_DST].plain, &p[DN_DST].wanted, p[DN_DST].type, rows, cols, false))
+        return false;
     if (!p[DN_BIAS].used) return true;
     return dn_matrix_md(&p[DN_BIAS].plain, &p[DN_BIAS].wanted, p[DN_BIAS].type, 1, cols, false);
 }
@@ -372,8 +411,12 @@ static bool dn_conv_layouts(dn_job *j, const ppi_kernel_args *a) {
     dn_part *p = j->part;
     const bool grad_w = j->kind == DN_CONV_GRAD_W;
     if (!dn_image_md(&p[DN_SRC], &a->in[0].shape)) return false;
-    if (!(grad_w ? dn_image_md(&p[DN_WEIGHT], &a->in[1].shape) : dn_filter_md(&p[DN_WEIGHT], &a->in[1].shape))) return false;
-    if (!(grad_w ? dn_filter_md(&p[DN_DST], &a->out[0].shape) : dn_image_md(&p[DN_DST], &a->out[0].shape))) return false;
+    if (!(grad_w ? dn_image_md(&p[DN_WEIGHT], &a->in[1].shape)
+                 : dn_filter_md(&p[DN_WEIGHT], &a->in[1].shape)))
+        return false;
+    if (!(grad_w ? dn_filter_md(&p[DN_DST], &a->out[0].shape)
+                 : dn_image_md(&p[DN_DST], &a->out[0].shape)))
+        return false;
     if (!p[DN_BIAS].used) return true;
     const int64_t dims[1] = {a->in[2].shape.dim[0]};
     return dn_md_tag(&p[DN_BIAS].plain, 1, dims, p[DN_BIAS].type, dnnl_a) == dnnl_success &&
@@ -388,22 +431,28 @@ typedef struct dn_flags {
 static bool dn_job_finish(dn_job *j, const ppi_kernel_args *a, dn_flags f, bool bf16) {
     dn_set_types(j, bf16);
     const bool out_staged = j->part[DN_DST].staged;
-    j->sum = a->accumulate && j->kind == DN_MATMUL && !out_staged && j->act == PPI_ACT_NONE && !j->own_act;
+    j->sum = a->accumulate && j->kind == DN_MATMUL && !out_staged && j->act == PPI_ACT_NONE &&
+             !j->own_act;
     j->add_after = a->accumulate && !j->sum;
-    const bool ok = j->kind == DN_MATMUL ? dn_matmul_layouts(j, a, f.trans_a, f.trans_b) : dn_conv_layouts(j, a);
+    const bool ok = j->kind == DN_MATMUL ? dn_matmul_layouts(j, a, f.trans_a, f.trans_b)
+                                         : dn_conv_layouts(j, a);
     return ok && dn_attr(j) && dn_primitive_desc(j) && dn_layout(j);
 }
 
-/* Writes into *j the job of a node of `kind`; false when oneDNN cannot do it. `pre`: output 1 is wanted. */
+/* Writes into *j the job of a node of `kind`; false when oneDNN cannot do it. `pre`: output 1 is
+ * wanted. */
 static bool dn_job_make(dn_job *j, const ppi_kernel_args *a, dn_kind kind, bool linear, bool pre) {
     memset(j, 0, sizeof *j);
     if (!dn_ready() || a->n_in < 2) return false;
     for (int i = 0; i < a->n_in; i++) {
         if (!dn_float(a->in[i].dtype)) return false;
     }
-    if (!dn_float(a->out[0].dtype) || ppi_shape_count(&a->out[0].shape) <= 0 || ppi_shape_count(&a->in[0].shape) <= 0) return false;
+    if (!dn_float(a->out[0].dtype) || ppi_shape_count(&a->out[0].shape) <= 0 ||
+        ppi_shape_count(&a->in[0].shape) <= 0)
+        return false;
     const bool any_bf16 = a->in[0].dtype == PPI_BF16 || a->in[1].dtype == PPI_BF16;
-    const dn_flags flags = {kind == DN_MATMUL && !linear && a->params.matmul.trans_a, kind == DN_MATMUL && !linear && a->params.matmul.trans_b};
+    const dn_flags flags = {kind == DN_MATMUL && !linear && a->params.matmul.trans_a,
+                            kind == DN_MATMUL && !linear && a->params.matmul.trans_b};
     omp_set_num_threads(a->threads);
     for (int bf16 = any_bf16 ? 1 : 0; bf16 >= 0; bf16--) {
         memset(j, 0, sizeof *j);
@@ -411,12 +460,15 @@ static bool dn_job_make(dn_job *j, const ppi_kernel_args *a, dn_kind kind, bool 
         static const int args[4][DN_ROLES] = {
             [DN_MATMUL] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST},
             [DN_CONV] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST},
-            [DN_CONV_GRAD_X] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DIFF_SRC},
-            [DN_CONV_GRAD_W] = {DNNL_ARG_DIFF_DST, DNNL_ARG_SRC, DNNL_ARG_BIAS, DNNL_ARG_DIFF_WEIGHTS},
+            [DN_CONV_GRAD_X] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS,
+                                DNNL_ARG_DIFF_SRC},
+            [DN_CONV_GRAD_W] = {DNNL_ARG_DIFF_DST, DNNL_ARG_SRC, DNNL_ARG_BIAS,
+                                DNNL_ARG_DIFF_WEIGHTS},
         };
         dn_use(j, DN_SRC, &a->in[0], 0, args[kind][DN_SRC]);
         dn_use(j, DN_WEIGHT, &a->in[1], 1, args[kind][DN_WEIGHT]);
-        if ((linear || kind == DN_CONV) && a->n_in > 2) dn_use(j, DN_BIAS, &a->in[2], 2, args[kind][DN_BIAS]);
+        if ((linear || kind == DN_CONV) && a->n_in > 2)
+            dn_use(j, DN_BIAS, &a->in[2], 2, args[kind][DN_BIAS]);
         dn_use(j, DN_DST, &a->out[pre ? 1 : 0], pre ? -2 : -1, args[kind][DN_DST]);
         j->own_act = pre;
         if (linear && !pre) j->act = a->params.act.act;
@@ -471,14 +523,17 @@ static void *dn_tensor(const ppi_kernel_args *a, const dn_part *p) {
     return p->in >= 0 ? a->in[p->in].data : a->out[-1 - p->in].data;
 }
 
-/* Makes the memory objects of one role; `direct` is where the dense data in the primitive's type lies. */
+/* Makes the memory objects of one role; `direct` is where the dense data in the primitive's type
+ * lies. */
 static dnnl_status_t dn_bind(dn_state *s, int r, void *direct, char *workspace) {
     dn_part *p = &s->job.part[r];
     if (!p->packed) {
         return dnnl_memory_create(&s->mem[r], DN_REF(p->plain), dn_engine, direct);
     }
-    dnnl_status_t st = dnnl_memory_create(&s->mem[r], dn_chosen(&s->job, r), dn_engine, workspace + p->pack_at);
-    if (st == dnnl_success) st = dnnl_memory_create(&s->plain_mem[r], DN_REF(p->plain), dn_engine, direct);
+    dnnl_status_t st =
+        dnnl_memory_create(&s->mem[r], dn_chosen(&s->job, r), dn_engine, workspace + p->pack_at);
+    if (st == dnnl_success)
+        st = dnnl_memory_create(&s->plain_mem[r], DN_REF(p->plain), dn_engine, direct);
     if (st == dnnl_success) st = dnnl_primitive_create(&s->pack[r], p->pack_pd);
     const bool out = r == DN_DST;
     s->pack_args[r][0] = (dnnl_exec_arg_t){DNNL_ARG_FROM, out ? s->mem[r] : s->plain_mem[r]};
@@ -512,7 +567,8 @@ static pp_status dn_setup(ppi_kernel_args *a, dn_kind kind, bool linear) {
     }
     if (st != dnnl_success) {
         dn_state_free(s);
-        return ppi_fail(PP_ERR_INTERNAL, "oneDNN primitive creation failed with status %d", (int)st);
+        return ppi_fail(PP_ERR_INTERNAL, "oneDNN primitive creation failed with status %d",
+                        (int)st);
     }
     a->state = s;
     return PP_OK;
@@ -534,7 +590,8 @@ static void dn_finish_output(const ppi_kernel_args *a, const dn_state *s) {
         ppi_cpu_convert(tensor, p->tensor_type, staged, p->type, 1.0f, p->count, a->threads);
     }
     if (s->job.own_act && a->out[0].data) {
-        ppi_cpu_act(a->out[0].data, a->out[0].dtype, tensor, p->tensor_type, a->params.act.act, p->count, a->threads);
+        ppi_cpu_act(a->out[0].data, a->out[0].dtype, tensor, p->tensor_type, a->params.act.act,
+                    p->count, a->threads);
     }
 }
 
@@ -548,15 +605,20 @@ static pp_status dn_run(const ppi_kernel_args *a) {
         if (p->flipped) {
             int64_t rows, cols;
             dn_matrix(&a->in[p->in].shape, &rows, &cols);
-            ppi_cpu_transpose((char *)a->workspace + p->stage_at, dn_tensor(a, p), p->type, rows, cols, a->threads);
+            ppi_cpu_transpose((char *)a->workspace + p->stage_at, dn_tensor(a, p), p->type, rows,
+                              cols, a->threads);
         } else if (p->staged) {
-            ppi_cpu_convert((char *)a->workspace + p->stage_at, p->type, dn_tensor(a, p), p->tensor_type, 1.0f, p->count, a->threads);
+            ppi_cpu_convert((char *)a->workspace + p->stage_at, p->type, dn_tensor(a, p),
+                            p->tensor_type, 1.0f, p->count, a->threads);
         }
-        if (p->packed && st == dnnl_success) st = dnnl_primitive_execute(s->pack[r], dn_stream, 2, s->pack_args[r]);
+        if (p->packed && st == dnnl_success)
+            st = dnnl_primitive_execute(s->pack[r], dn_stream, 2, s->pack_args[r]);
     }
     if (st == dnnl_success) st = dnnl_primitive_execute(s->prim, dn_stream, s->n_args, s->args);
-    if (st == dnnl_success && s->job.part[DN_DST].packed) st = dnnl_primitive_execute(s->pack[DN_DST], dn_stream, 2, s->pack_args[DN_DST]);
-    if (st != dnnl_success) return ppi_fail(PP_ERR_INTERNAL, "oneDNN execution failed with status %d", (int)st);
+    if (st == dnnl_success && s->job.part[DN_DST].packed)
+        st = dnnl_primitive_execute(s->pack[DN_DST], dn_stream, 2, s->pack_args[DN_DST]);
+    if (st != dnnl_success)
+        return ppi_fail(PP_ERR_INTERNAL, "oneDNN execution failed with status %d", (int)st);
     dn_finish_output(a, s);
     return PP_OK;
 }
@@ -566,8 +628,12 @@ static pp_status dn_run(const ppi_kernel_args *a) {
     static bool dn_##name##_accepts(const ppi_kernel_args *a) {                                    \
         return !((linear) && a->accumulate) && dn_accepts(a, kind, linear);                        \
     }                                                                                              \
-    static size_t dn_##name##_workspace(const ppi_kernel_args *a) { return dn_workspace(a, kind, linear); } \
-    static pp_status dn_##name##_setup(ppi_kernel_args *a) { return dn_setup(a, kind, linear); }
+    static size_t dn_##name##_workspace(const ppi_kernel_args *a) {                                \
+        return dn_workspace(a, kind, linear);                                                      \
+    }                                                                                              \
+    static pp_status dn_##name##_setup(ppi_kernel_args *a) {                                       \
+        return dn_setup(a, kind, linear);                                                          \
+    }
 
 DN_KERNEL(linear, DN_MATMUL, true)
 DN_KERNEL(matmul, DN_MATMUL, false)
@@ -576,7 +642,12 @@ DN_KERNEL(conv2d_grad_x, DN_CONV_GRAD_X, false)
 DN_KERNEL(conv2d_grad_w, DN_CONV_GRAD_W, false)
 
 #define DN_ENTRY(op, fn)                                                                           \
-    {PPI_OP_##op, {"onednn:" #fn, dn_##fn##_accepts, dn_##fn##_workspace, dn_##fn##_setup, dn_teardown, dn_run}}
+    {                                                                                              \
+        PPI_OP_##op, {                                                                             \
+            "onednn:" #fn, dn_##fn##_accepts, dn_##fn##_workspace, dn_##fn##_setup, dn_teardown,   \
+                dn_run                                                                             \
+        }                                                                                          \
+    }
 
 const ppi_kernel_entry ppi_onednn_table[] = {
     DN_ENTRY(LINEAR, linear),

@@ -126,6 +126,7 @@ pp_status ppi_mgdt_train_step(ppi_agent *agent, const struct ppi_batch *b, int64
     PPI_TRY(ppi_mgdt_read(&a->train, "loss", &loss, 1));
     if (!isfinite(loss)) return not_finite(a, step, (double)loss);
     ppi_metrics_add(out, "losses/total", (double)loss);
+    ppi_metrics_add(out, "time/tokens", (double)(b->B * ppi_mgdt_tokens(&a->c)));
     for (size_t i = 0; i < sizeof loss_rows / sizeof loss_rows[0]; i++) {
         if (!a->c.conditioned && strcmp(loss_rows[i].output, "loss_return") == 0) continue;
         float part = 0;

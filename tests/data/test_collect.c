@@ -106,8 +106,8 @@ static void wait_for_journal(pid_t child, const char *path, off_t bytes) {
 static void killed_and_resumed(void **state) {
     (void)state;
     const char *journal = "killed/arcade/catch/dirichlet-v0/data/journal.bin";
-    ppi_collect_options whole = base_options("whole", 40000);
-    ppi_collect_options killed = base_options("killed", 40000);
+    ppi_collect_options whole = base_options("whole", 24000);
+    ppi_collect_options killed = base_options("killed", 24000);
     ppi_dataset *d = NULL;
     assert_ok(ppi_dir_remove("whole"));
     assert_ok(ppi_dir_remove("killed"));
@@ -123,7 +123,7 @@ static void killed_and_resumed(void **state) {
     /* The finished episodes are there at once ... */
     assert_ok(ppi_dataset_open(&d, "killed/arcade/catch/dirichlet-v0"));
     assert_true(ppi_dataset_info(d)->episodes > 100);
-    assert_true(ppi_dataset_info(d)->steps < 40000);
+    assert_true(ppi_dataset_info(d)->steps < 24000);
     ppi_dataset_close(d);
     assert_true(ppi_file_exists(journal));
     /* ... and the rest follows. */

@@ -26,40 +26,113 @@ typedef struct op_case {
     ppi_op_params params;
 } op_case;
 
-#define S1(a) {1, {a}}
-#define S2(a, b) {2, {a, b}}
-#define S3(a, b, c) {3, {a, b, c}}
-#define S4(a, b, c, d) {4, {a, b, c, d}}
+#define S1(a)                                                                                      \
+    {                                                                                              \
+        1, {                                                                                       \
+            a                                                                                      \
+        }                                                                                          \
+    }
+#define S2(a, b)                                                                                   \
+    {                                                                                              \
+        2, {                                                                                       \
+            a, b                                                                                   \
+        }                                                                                          \
+    }
+#define S3(a, b, c)                                                                                \
+    {                                                                                              \
+        3, {                                                                                       \
+            a, b, c                                                                                \
+        }                                                                                          \
+    }
+#define S4(a, b, c, d)                                                                             \
+    {                                                                                              \
+        4, {                                                                                       \
+            a, b, c, d                                                                             \
+        }                                                                                          \
+    }
 
 #define ACT_CASES(kind)                                                                            \
     {PPI_OP_ACT, 1, 1, {S2(3, 37)}, {S2(3, 37)}, 0, {.act = {kind}}},                              \
-    {PPI_OP_ACT_GRAD, 2, 1, {S2(3, 37), S2(3, 37)}, {S2(3, 37)}, 0, {.act = {kind}}},              \
-    {PPI_OP_LINEAR, 3, 2, {S2(9, 33), S2(33, 37), S1(37)}, {S2(9, 37), S2(9, 37)}, 0, {.act = {kind}}}, \
-    {PPI_OP_LINEAR, 3, 2, {S3(1, 5, 33), S2(33, 37), S1(37)}, {S3(1, 5, 37), S3(1, 5, 37)}, 0, {.act = {kind}}}
+        {PPI_OP_ACT_GRAD, 2, 1, {S2(3, 37), S2(3, 37)}, {S2(3, 37)}, 0, {.act = {kind}}},          \
+        {PPI_OP_LINEAR,  3, 2, {S2(9, 33), S2(33, 37), S1(37)}, {S2(9, 37), S2(9, 37)}, 0,         \
+         {.act = {kind}}},                                                                         \
+    {                                                                                              \
+        PPI_OP_LINEAR, 3, 2, {S3(1, 5, 33), S2(33, 37), S1(37)}, {S3(1, 5, 37), S3(1, 5, 37)}, 0,  \
+        {                                                                                          \
+            .act = { kind }                                                                        \
+        }                                                                                          \
+    }
 
 #define ATTENTION_CASES(nq, nk, ...)                                                               \
-    {PPI_OP_ATTENTION, 3, 2, {S3(2, nq, 64), S3(2, nk, 64), S3(2, nk, 64)}, {S3(2, nq, 64), S3(2, 2, nq)}, 0, \
+    {PPI_OP_ATTENTION,                                                                             \
+     3,                                                                                            \
+     2,                                                                                            \
+     {S3(2, nq, 64), S3(2, nk, 64), S3(2, nk, 64)},                                                \
+     {S3(2, nq, 64), S3(2, 2, nq)},                                                                \
+     0,                                                                                            \
      {.attention = {2, 0.17f, {__VA_ARGS__}}}},                                                    \
-    {PPI_OP_ATTENTION_GRAD, 6, 3, {S3(2, nq, 64), S3(2, nq, 64), S3(2, nk, 64), S3(2, nk, 64), S3(2, nq, 64), S3(2, 2, nq)}, \
-     {S3(2, nq, 64), S3(2, nk, 64), S3(2, nk, 64)}, 0, {.attention = {2, 0.17f, {__VA_ARGS__}}}}
+    {                                                                                              \
+        PPI_OP_ATTENTION_GRAD, 6, 3, {S3(2, nq, 64), S3(2, nq, 64), S3(2, nk, 64),                 \
+                                      S3(2, nk, 64), S3(2, nq, 64), S3(2, 2, nq)},                 \
+            {S3(2, nq, 64), S3(2, nk, 64), S3(2, nk, 64)}, 0, {                                    \
+            .attention = { 2, 0.17f, {__VA_ARGS__} }                                               \
+        }                                                                                          \
+    }
 
 #define CONV_CASES(b, h, c, o, k, s, p, oh)                                                        \
-    {PPI_OP_CONV2D, 3, 1, {S4(b, h, h, c), S4(k, k, c, o), S1(o)}, {S4(b, oh, oh, o)}, 0,          \
+    {PPI_OP_CONV2D,                                                                                \
+     3,                                                                                            \
+     1,                                                                                            \
+     {S4(b, h, h, c), S4(k, k, c, o), S1(o)},                                                      \
+     {S4(b, oh, oh, o)},                                                                           \
+     0,                                                                                            \
      {.conv = {s, p, PPI_ACT_RELU, h, h}}},                                                        \
-    {PPI_OP_CONV2D_GRAD_X, 2, 1, {S4(b, oh, oh, o), S4(k, k, c, o)}, {S4(b, h, h, c)}, 0,          \
-     {.conv = {s, p, PPI_ACT_NONE, h, h}}},                                                        \
-    {PPI_OP_CONV2D_GRAD_W, 2, 1, {S4(b, oh, oh, o), S4(b, h, h, c)}, {S4(k, k, c, o)}, 0,          \
-     {.conv = {s, p, PPI_ACT_NONE, h, h}}}
+        {PPI_OP_CONV2D_GRAD_X,                                                                     \
+         2,                                                                                        \
+         1,                                                                                        \
+         {S4(b, oh, oh, o), S4(k, k, c, o)},                                                       \
+         {S4(b, h, h, c)},                                                                         \
+         0,                                                                                        \
+         {.conv = {s, p, PPI_ACT_NONE, h, h}}},                                                    \
+    {                                                                                              \
+        PPI_OP_CONV2D_GRAD_W, 2, 1, {S4(b, oh, oh, o), S4(b, h, h, c)}, {S4(k, k, c, o)}, 0, {     \
+            .conv = { s, p, PPI_ACT_NONE, h, h }                                                   \
+        }                                                                                          \
+    }
 
 static const op_case cases[] = {
     ACT_CASES(PPI_ACT_RELU),
     ACT_CASES(PPI_ACT_GELU_TANH),
     ACT_CASES(PPI_ACT_GELU_ERF),
     ACT_CASES(PPI_ACT_TANH),
-    {PPI_OP_LINEAR, 2, 2, {S2(3, 32), S2(32, 64)}, {S2(3, 64), S2(3, 64)}, 0, {.act = {PPI_ACT_NONE}}},
-    {PPI_OP_LINEAR, 2, 2, {S2(300, 40), S2(40, 64)}, {S2(300, 64), S2(300, 64)}, 0, {.act = {PPI_ACT_NONE}}},
-    {PPI_OP_MATMUL, 2, 1, {S3(2, 150, 33), S2(33, 18)}, {S3(2, 150, 18)}, 0, {.matmul = {false, false}}},
-    {PPI_OP_MATMUL, 2, 1, {S3(2, 150, 33), S2(18, 33)}, {S3(2, 150, 18)}, 0, {.matmul = {false, true}}},
+    {PPI_OP_LINEAR,
+     2,
+     2,
+     {S2(3, 32), S2(32, 64)},
+     {S2(3, 64), S2(3, 64)},
+     0,
+     {.act = {PPI_ACT_NONE}}},
+    {PPI_OP_LINEAR,
+     2,
+     2,
+     {S2(300, 40), S2(40, 64)},
+     {S2(300, 64), S2(300, 64)},
+     0,
+     {.act = {PPI_ACT_NONE}}},
+    {PPI_OP_MATMUL,
+     2,
+     1,
+     {S3(2, 150, 33), S2(33, 18)},
+     {S3(2, 150, 18)},
+     0,
+     {.matmul = {false, false}}},
+    {PPI_OP_MATMUL,
+     2,
+     1,
+     {S3(2, 150, 33), S2(18, 33)},
+     {S3(2, 150, 18)},
+     0,
+     {.matmul = {false, true}}},
     {PPI_OP_MATMUL, 2, 1, {S2(40, 33), S2(40, 18)}, {S2(33, 18)}, 0, {.matmul = {true, false}}},
     {PPI_OP_MATMUL, 2, 1, {S2(500, 150), S2(500, 18)}, {S2(150, 18)}, 0, {.matmul = {true, false}}},
     {PPI_OP_MATMUL, 2, 1, {S2(40, 33), S2(18, 40)}, {S2(33, 18)}, 0, {.matmul = {true, true}}},
@@ -69,7 +142,13 @@ static const op_case cases[] = {
     {PPI_OP_SLICE, 1, 1, {S3(2, 9, 5)}, {S3(2, 3, 5)}, 0, {.slice = {1, 1, 3, 9}}},
     {PPI_OP_SLICE, 1, 1, {S2(3, 40)}, {S2(3, 20)}, 0, {.slice = {1, 20, 1, 40}}},
     {PPI_OP_SLICE_GRAD, 1, 1, {S3(2, 3, 5)}, {S3(2, 9, 5)}, 0, {.slice = {1, 1, 3, 9}}},
-    {PPI_OP_CONCAT, 3, 1, {S3(2, 1, 5), S3(2, 4, 5), S3(2, 2, 5)}, {S3(2, 7, 5)}, 0, {.concat = {1}}},
+    {PPI_OP_CONCAT,
+     3,
+     1,
+     {S3(2, 1, 5), S3(2, 4, 5), S3(2, 2, 5)},
+     {S3(2, 7, 5)},
+     0,
+     {.concat = {1}}},
     {PPI_OP_ADD, 2, 1, {S3(2, 5, 19), S3(2, 5, 19)}, {S3(2, 5, 19)}, 0, {{0}}},
     {PPI_OP_ADD, 2, 1, {S3(2, 5, 19), S2(5, 19)}, {S3(2, 5, 19)}, 0, {{0}}},
     {PPI_OP_MUL, 2, 1, {S3(2, 5, 19), S2(5, 1)}, {S3(2, 5, 19)}, 0, {{0}}},
@@ -83,10 +162,34 @@ static const op_case cases[] = {
     {PPI_OP_BROADCAST_TO, 1, 1, {S2(7, 1)}, {S3(4, 7, 21)}, 0, {{0}}},
     {PPI_OP_BROADCAST_TO, 1, 1, {S1(21)}, {S3(4, 7, 21)}, 0, {{0}}},
     {PPI_OP_BROADCAST_TO, 1, 1, {S1(1)}, {S1(37)}, 0, {{0}}},
-    {PPI_OP_LAYER_NORM, 3, 3, {S2(7, 37), S1(37), S1(37)}, {S2(7, 37), S1(7), S1(7)}, 0, {.norm = {1e-5f}}},
-    {PPI_OP_LAYER_NORM, 3, 3, {S3(3, 30, 512), S1(512), S1(512)}, {S3(3, 30, 512), S1(90), S1(90)}, 0, {.norm = {1e-5f}}},
-    {PPI_OP_LAYER_NORM_GRAD, 5, 3, {S2(7, 37), S2(7, 37), S1(37), S1(7), S1(7)}, {S2(7, 37), S1(37), S1(37)}, 0, {.norm = {1e-5f}}},
-    {PPI_OP_LAYER_NORM_GRAD, 5, 3, {S2(90, 512), S2(90, 512), S1(512), S1(90), S1(90)}, {S2(90, 512), S1(512), S1(512)}, 0, {.norm = {1e-5f}}},
+    {PPI_OP_LAYER_NORM,
+     3,
+     3,
+     {S2(7, 37), S1(37), S1(37)},
+     {S2(7, 37), S1(7), S1(7)},
+     0,
+     {.norm = {1e-5f}}},
+    {PPI_OP_LAYER_NORM,
+     3,
+     3,
+     {S3(3, 30, 512), S1(512), S1(512)},
+     {S3(3, 30, 512), S1(90), S1(90)},
+     0,
+     {.norm = {1e-5f}}},
+    {PPI_OP_LAYER_NORM_GRAD,
+     5,
+     3,
+     {S2(7, 37), S2(7, 37), S1(37), S1(7), S1(7)},
+     {S2(7, 37), S1(37), S1(37)},
+     0,
+     {.norm = {1e-5f}}},
+    {PPI_OP_LAYER_NORM_GRAD,
+     5,
+     3,
+     {S2(90, 512), S2(90, 512), S1(512), S1(90), S1(90)},
+     {S2(90, 512), S1(512), S1(512)},
+     0,
+     {.norm = {1e-5f}}},
     {PPI_OP_SOFTMAX, 1, 1, {S2(7, 37)}, {S2(7, 37)}, 0, {{0}}},
     {PPI_OP_SOFTMAX_GRAD, 2, 1, {S2(7, 37), S2(7, 37)}, {S2(7, 37)}, 0, {{0}}},
     ATTENTION_CASES(13, 21, PPI_MASK_FULL, 0, 1, 0, -1),
@@ -98,7 +201,13 @@ static const op_case cases[] = {
     {PPI_OP_CROSS_ENTROPY, 2, 2, {S2(15, 18), S1(15)}, {S1(15), S1(15)}, 1, {{0}}},
     {PPI_OP_CROSS_ENTROPY, 2, 2, {S2(15, 18), S2(15, 18)}, {S1(15), S1(15)}, 0, {{0}}},
     {PPI_OP_CROSS_ENTROPY_GRAD, 4, 1, {S1(15), S2(15, 18), S1(15), S1(15)}, {S2(15, 18)}, 2, {{0}}},
-    {PPI_OP_CROSS_ENTROPY_GRAD, 4, 1, {S1(15), S2(15, 18), S2(15, 18), S1(15)}, {S2(15, 18)}, 0, {{0}}},
+    {PPI_OP_CROSS_ENTROPY_GRAD,
+     4,
+     1,
+     {S1(15), S2(15, 18), S2(15, 18), S1(15)},
+     {S2(15, 18)},
+     0,
+     {{0}}},
     {PPI_OP_DROPOUT, 1, 1, {S2(9, 37)}, {S2(9, 37)}, 0, {.dropout = {0.3f, 4}}},
     CONV_CASES(2, 11, 4, 32, 3, 1, 1, 11),
     CONV_CASES(3, 20, 8, 17, 4, 2, 0, 9),
@@ -108,7 +217,8 @@ static const uint64_t step = 5;
 static const uint64_t seed = 0x123456789abcull;
 
 static double value_at(const ppi_operand *o, int64_t i) {
-    return o->dtype == PPI_F32 ? (double)((const float *)o->data)[i] : (double)ppi_bf16_to_f32(((const uint16_t *)o->data)[i]);
+    return o->dtype == PPI_F32 ? (double)((const float *)o->data)[i]
+                               : (double)ppi_bf16_to_f32(((const uint16_t *)o->data)[i]);
 }
 
 static ppi_operand operand_make(const ppi_shape *shape, ppi_dtype t) {
@@ -147,7 +257,8 @@ static void kernel_run(const ppi_kernel *k, ppi_kernel_args *a) {
     a->workspace = NULL;
 }
 
-static void outputs_compare(const char *name, int number, const ppi_kernel_args *a, const ppi_operand *want, double tolerance) {
+static void outputs_compare(const char *name, int number, const ppi_kernel_args *a,
+                            const ppi_operand *want, double tolerance) {
     for (int o = 0; o < a->n_out; o++) {
         if (!a->out[o].data) continue;
         const int64_t n = ppi_shape_count(&want[o].shape);
@@ -160,13 +271,15 @@ static void outputs_compare(const char *name, int number, const ppi_kernel_args 
             if (!(d <= worst)) worst = d;
         }
         if (!(worst <= tolerance * largest)) {
-            fail_msg("%s, case %d, output %d: error %g of %g, allowed %g", name, number, o, worst, largest, tolerance);
+            fail_msg("%s, case %d, output %d: error %g of %g, allowed %g", name, number, o, worst,
+                     largest, tolerance);
         }
     }
 }
 
 /* The kernels of one table that take the case, compared with the reference's outputs. */
-static int table_check(const ppi_kernel_entry *table, const op_case *c, ppi_kernel_args *a, const ppi_operand *want, double tolerance) {
+static int table_check(const ppi_kernel_entry *table, const op_case *c, ppi_kernel_args *a,
+                       const ppi_operand *want, double tolerance) {
     int ran = 0;
     for (const ppi_kernel_entry *e = table; e->kernel.run; e++) {
         if (e->op != c->op || (e->kernel.accepts && !e->kernel.accepts(a))) continue;
@@ -182,13 +295,22 @@ static int table_check(const ppi_kernel_entry *table, const op_case *c, ppi_kern
 
 static const ppi_kernel_entry *const any_tables[] = {ppi_onednn_table, ppi_move_table, NULL};
 static const ppi_kernel_entry *const avx2_tables[] = {
-    ppi_avx2_elementwise_table, ppi_avx2_rows_table, ppi_avx2_attention_table, ppi_avx2_gemv_table, NULL,
+    ppi_avx2_elementwise_table,
+    ppi_avx2_rows_table,
+    ppi_avx2_attention_table,
+    ppi_avx2_gemv_table,
+    NULL,
 };
 static const ppi_kernel_entry *const avx512_tables[] = {
-    ppi_avx512_elementwise_table, ppi_avx512_rows_table, ppi_avx512_attention_table, ppi_avx512_gemv_table, NULL,
+    ppi_avx512_elementwise_table,
+    ppi_avx512_rows_table,
+    ppi_avx512_attention_table,
+    ppi_avx512_gemv_table,
+    NULL,
 };
 
-static int tables_check(const ppi_kernel_entry *const *tables, const op_case *c, ppi_kernel_args *a, const ppi_operand *want, double tolerance) {
+static int tables_check(const ppi_kernel_entry *const *tables, const op_case *c, ppi_kernel_args *a,
+                        const ppi_operand *want, double tolerance) {
     int ran = 0;
     for (int i = 0; tables[i]; i++) ran += table_check(tables[i], c, a, want, tolerance);
     return ran;
@@ -202,20 +324,33 @@ static bool wants_bf16(const op_case *c, int i, uint32_t mask) {
 /* The gradient of attention takes the result and log-sum-exp of the same q, k and v. */
 static void attention_complete(ppi_kernel_args *grad) {
     const ppi_backend *reference = ppi_cpu_reference_backend();
-    ppi_kernel_args a = {.n_in = 3, .n_out = 2, .params = grad->params, .threads = 1, .step = &step, .seed = &seed};
+    ppi_kernel_args a = {
+        .n_in = 3, .n_out = 2, .params = grad->params, .threads = 1, .step = &step, .seed = &seed};
     for (int i = 0; i < 3; i++) a.in[i] = grad->in[i + 1];
     for (int o = 0; o < 2; o++) a.out[o] = grad->in[o + 4];
     kernel_run(reference->kernels(reference, PPI_OP_ATTENTION)[0], &a);
 }
 
-static void case_check(const op_case *c, bool bf16) {
+/* Operand types: all f32, bf16 wherever ops.def allows it, or bf16 results of f32 operands. */
+typedef enum case_types { TYPES_F32, TYPES_BF16, TYPES_MIXED } case_types;
+
+static void case_check(const op_case *c, case_types types) {
+    const bool bf16_in = types == TYPES_BF16;
+    const bool bf16 = types != TYPES_F32;
     const ppi_op_info *info = ppi_op_get(c->op);
-    ppi_kernel_args a = {.n_in = c->n_in, .n_out = c->n_out, .params = c->params, .threads = 1, .step = &step, .seed = &seed};
+    ppi_kernel_args a = {.n_in = c->n_in,
+                         .n_out = c->n_out,
+                         .params = c->params,
+                         .threads = 1,
+                         .step = &step,
+                         .seed = &seed};
     ppi_operand want[3];
     ppi_rng rng;
     ppi_rng_init(&rng, 17, PPI_RNG_TEST, (uint64_t)(c - cases));
     for (int i = 0; i < c->n_in; i++) {
-        const ppi_dtype t = c->ids && i == c->ids ? PPI_I32 : bf16 && wants_bf16(c, i, info->bf16_in) ? PPI_BF16 : PPI_F32;
+        const ppi_dtype t = c->ids && i == c->ids                        ? PPI_I32
+                            : bf16_in && wants_bf16(c, i, info->bf16_in) ? PPI_BF16
+                                                                         : PPI_F32;
         a.in[i] = operand_make(&c->in[i], t);
         operand_fill(&a.in[i], &rng);
     }
@@ -232,9 +367,13 @@ static void case_check(const op_case *c, bool bf16) {
     kernel_run(*k, &a);
     for (int o = 0; o < c->n_out; o++) a.out[o] = operand_make(&c->out[o], want[o].dtype);
     const double tolerance = fmax(1e-7, (double)(bf16 ? info->tol_bf16 : info->tol_f32));
-    int ran = tables_check(any_tables, c, &a, want, tolerance) + tables_check(avx2_tables, c, &a, want, tolerance);
-    if (ppi_cpu_isa_detected() >= PPI_ISA_AVX512) ran += tables_check(avx512_tables, c, &a, want, tolerance);
-    if (ran == 0) fail_msg("no fast kernel of %s takes case %d with %s operands", info->name, (int)(c - cases), bf16 ? "bf16" : "f32");
+    int ran = tables_check(any_tables, c, &a, want, tolerance) +
+              tables_check(avx2_tables, c, &a, want, tolerance);
+    if (ppi_cpu_isa_detected() >= PPI_ISA_AVX512)
+        ran += tables_check(avx512_tables, c, &a, want, tolerance);
+    if (ran == 0)
+        fail_msg("no fast kernel of %s takes case %d with %s operands", info->name,
+                 (int)(c - cases), bf16_in ? "bf16" : "f32");
     for (int i = 0; i < c->n_in; i++) ppi_aligned_free(a.in[i].data);
     for (int o = 0; o < c->n_out; o++) {
         ppi_aligned_free(a.out[o].data);
@@ -245,16 +384,23 @@ static void case_check(const op_case *c, bool bf16) {
 static void f32_kernels_match_the_reference(void **state) {
     (void)state;
     if (ppi_cpu_isa() < PPI_ISA_AVX2) skip();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) case_check(&cases[i], false);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) case_check(&cases[i], TYPES_F32);
 }
 
 static void bf16_kernels_match_the_reference(void **state) {
     (void)state;
     if (ppi_cpu_isa() < PPI_ISA_AVX2) skip();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) case_check(&cases[i], true);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) case_check(&cases[i], TYPES_BF16);
 }
 
-/* Every op but the view has a fast kernel in the lists of the backend, and its last kernel takes all. */
+static void kernels_with_f32_operands_write_bf16(void **state) {
+    (void)state;
+    if (ppi_cpu_isa() < PPI_ISA_AVX2) skip();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) case_check(&cases[i], TYPES_MIXED);
+}
+
+/* Every op but the view has a fast kernel in the lists of the backend, and its last kernel takes
+ * all. */
 static void backend_lists_end_with_the_reference(void **state) {
     (void)state;
     const ppi_backend *be = ppi_cpu_backend();
@@ -290,11 +436,17 @@ typedef struct flat_state {
 static flat_state flat_run(const ppi_flat_kernels *f) {
     ppi_rng rng;
     ppi_rng_init(&rng, 3, PPI_RNG_TEST, 1);
-    flat_state s = {.p = flat_make(&rng, false), .g = flat_make(&rng, false), .m = flat_make(&rng, false), .v = flat_make(&rng, true),
-                    .u = flat_make(&rng, false), .b = ppi_aligned_alloc64(FLAT_N * 2 + 64)};
+    flat_state s = {.p = flat_make(&rng, false),
+                    .g = flat_make(&rng, false),
+                    .m = flat_make(&rng, false),
+                    .v = flat_make(&rng, true),
+                    .u = flat_make(&rng, false),
+                    .b = ppi_aligned_alloc64(FLAT_N * 2 + 64)};
     assert_non_null(s.b);
-    f->adam(s.p, NULL, s.g, s.m, s.v, FLAT_N, 0.5f, 1e-2f, 0.9f, 0.999f, 1e-6f, 0.01f, 0.5f, 0.3f, 2);
-    f->lamb_update(s.u, s.p, s.g, s.m, s.v, FLAT_N, 0.5f, 0.9f, 0.999f, 1e-6f, 0.01f, 0.5f, 0.3f, &s.sums[0], &s.sums[1], 2);
+    f->adam(s.p, NULL, s.g, s.m, s.v, FLAT_N, 0.5f, 1e-2f, 0.9f, 0.999f, 1e-6f, 0.01f, 0.5f, 0.3f,
+            2);
+    f->lamb_update(s.u, s.p, s.g, s.m, s.v, FLAT_N, 0.5f, 0.9f, 0.999f, 1e-6f, 0.01f, 0.5f, 0.3f,
+                   &s.sums[0], &s.sums[1], 2);
     f->apply(s.p, s.b, s.u, 0.03f, FLAT_N, 2);
     s.sums[2] = f->sum_squares(s.p, FLAT_N, 2);
     f->scale(s.m, -3.0f, FLAT_N, 2);
@@ -317,7 +469,8 @@ static void flat_check(const ppi_flat_kernels *f) {
         assert_true(fabsf(want.u[i] - got.u[i]) <= 2e-5f * fmaxf(1.0f, fabsf(want.u[i])));
         assert_int_equal(got.b[i], ppi_bf16_from_f32(got.p[i]));
     }
-    for (int i = 0; i < 3; i++) assert_true(fabs(want.sums[i] - got.sums[i]) <= 1e-5 * fabs(want.sums[i]));
+    for (int i = 0; i < 3; i++)
+        assert_true(fabs(want.sums[i] - got.sums[i]) <= 1e-5 * fabs(want.sums[i]));
     assert_true(f->sum_squares(got.p, FLAT_N, 2) == got.sums[2]);
     assert_int_equal(f->first_nonfinite(got.p, FLAT_N, 2), -1);
     got.p[FLAT_N - 1] = NAN;
@@ -339,6 +492,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_kernels_match_the_reference),
         cmocka_unit_test(bf16_kernels_match_the_reference),
+        cmocka_unit_test(kernels_with_f32_operands_write_bf16),
         cmocka_unit_test(backend_lists_end_with_the_reference),
         cmocka_unit_test(flat_kernels_match_the_reference),
     };

@@ -1,7 +1,8 @@
-/* Attention over windows that fit the cache, one task per (batch, head). Keys and values of the head
-   are packed to f32 in the thread's scratch; blocks of VG_ROWS query rows are multiplied with the keys
-   they can see, so a causal mask halves the work. The backward pass recomputes the probabilities from the saved
-   log-sum-exp. Included once per instruction set after its vector header. */
+/* Attention over windows that fit the cache, one task per (batch, head). Keys and values of the
+   head are packed to f32 in the thread's scratch; blocks of VG_ROWS query rows are multiplied with
+   the keys they can see, so a causal mask halves the work. The backward pass recomputes the
+   probabilities from the saved log-sum-exp. Included once per instruction set after its vector
+   header. */
 #include <string.h>
 
 #include "base/error.h"
@@ -26,7 +27,8 @@ static attention_dims attention_sizes(const ppi_kernel_args *a, int q) {
     const ppi_shape *sq = &a->in[q].shape;
     const int64_t heads = a->params.attention.heads;
     const int64_t nk = a->in[q + 1].shape.dim[1];
-    return (attention_dims){sq->dim[0], heads, sq->dim[1], nk, (nk + VW - 1) / VW * VW, sq->dim[2], sq->dim[2] / heads};
+    return (attention_dims){
+        sq->dim[0], heads, sq->dim[1], nk, (nk + VW - 1) / VW * VW, sq->dim[2], sq->dim[2] / heads};
 }
 
 /* Every query row sees a key. */
@@ -53,8 +55,8 @@ static bool attention_accepts(const ppi_kernel_args *a) {
 }
 
 static bool attention_grad_accepts(const ppi_kernel_args *a) {
-    return attention_fits(a, 1) && a->in[5].dtype == PPI_F32 && ppi_is_float(a->out[0].dtype) && ppi_is_float(a->out[1].dtype) &&
-           ppi_is_float(a->out[2].dtype);
+    return attention_fits(a, 1) && a->in[5].dtype == PPI_F32 && ppi_is_float(a->out[0].dtype) &&
+           ppi_is_float(a->out[1].dtype) && ppi_is_float(a->out[2].dtype);
 }
 
 static void attention_teardown(ppi_kernel_args *a) {
@@ -95,31 +97,41 @@ static pp_status attention_prepare(ppi_kernel_args *a, int q) {
     return PP_OK;
 }
 
-static pp_status attention_setup(ppi_kernel_args *a) { return attention_prepare(a, 0); }
-static pp_status attention_grad_setup(ppi_kernel_args *a) { return attention_prepare(a, 1); }
+static pp_status attention_setup(ppi_kernel_args *a) {
+    return attention_prepare(a, 0);
+}
+static pp_status attention_grad_setup(ppi_kernel_args *a) {
+    return attention_prepare(a, 1);
+}
 
 /* y[r][0..size) = x[r][0..size) as f32; x has `ld` elements per row and starts at `at`. */
-static void pack_rows(float *y, const ppi_operand *x, int64_t at, int64_t ld, int64_t rows, int64_t size) {
+static void pack_rows(float *y, const ppi_operand *x, int64_t at, int64_t ld, int64_t rows,
+                      int64_t size) {
     for (int64_t r = 0; r < rows; r++) {
-        for (int64_t i = 0; i < size; i += VW) v_store(y + r * size + i, v_get(x->data, x->dtype, at + r * ld + i));
+        for (int64_t i = 0; i < size; i += VW)
+            v_store(y + r * size + i, v_get(x->data, x->dtype, at + r * ld + i));
     }
 }
 
 /* y[c][r] = x[r][c], y's rows padded with zeros to `pad`. */
-static void pack_transposed(float *y, int64_t pad, const ppi_operand *x, int64_t at, int64_t ld, int64_t rows, int64_t size) {
+static void pack_transposed(float *y, int64_t pad, const ppi_operand *x, int64_t at, int64_t ld,
+                            int64_t rows, int64_t size) {
     for (int64_t r = 0; r < rows; r += VW) {
         for (int64_t c = 0; c < size; c += VW) {
             vf in[VW];
-            for (int k = 0; k < VW; k++) in[k] = r + k < rows ? v_get(x->data, x->dtype, at + (r + k) * ld + c) : v_zero();
+            for (int k = 0; k < VW; k++)
+                in[k] = r + k < rows ? v_get(x->data, x->dtype, at + (r + k) * ld + c) : v_zero();
             v_transpose(y + c * pad + r, pad, in);
         }
     }
 }
 
-static void unpack_rows(const ppi_operand *y, int64_t at, int64_t ld, const float *x, int64_t rows, int64_t size, const float *scale) {
+static void unpack_rows(const ppi_operand *y, int64_t at, int64_t ld, const float *x, int64_t rows,
+                        int64_t size, const float *scale) {
     for (int64_t r = 0; r < rows; r++) {
         const vf s = v_set(scale ? scale[r] : 1.0f);
-        for (int64_t i = 0; i < size; i += VW) v_put(y->data, y->dtype, at + r * ld + i, v_mul(v_load(x + r * size + i), s));
+        for (int64_t i = 0; i < size; i += VW)
+            v_put(y->data, y->dtype, at + r * ld + i, v_mul(v_load(x + r * size + i), s));
     }
 }
 
@@ -162,7 +174,8 @@ static size_t attention_workspace(const ppi_kernel_args *a) {
     return (size_t)((attention_scratch(&d) + 15) / 16 * 16) * (size_t)threads * sizeof(float);
 }
 
-static void attention_head(const ppi_kernel_args *a, const attention_dims *d, float *scratch, int64_t task) {
+static void attention_head(const ppi_kernel_args *a, const attention_dims *d, float *scratch,
+                           int64_t task) {
     const attention_state *s = a->state;
     const int64_t b = task / d->heads;
     const int64_t h = task % d->heads;
@@ -185,12 +198,14 @@ static void attention_head(const ppi_kernel_args *a, const attention_dims *d, fl
         tile_product(rows, p, d->nkp, (tile_a){q, d->size, 1}, kt, d->nkp, wide, d->size);
         for (int64_t r = 0; r < rows; r++) {
             float max;
-            const float sum = softmax_scores(p + r * d->nkp, s->bias + (i0 + r) * d->nkp, wide, a->params.attention.scale, &max);
+            const float sum = softmax_scores(p + r * d->nkp, s->bias + (i0 + r) * d->nkp, wide,
+                                             a->params.attention.scale, &max);
             inverse[r] = 1.0f / sum;
             if (lse) lse[task * d->nq + i0 + r] = max + logf(sum);
         }
         tile_product(rows, o, d->size, (tile_a){p, d->nkp, 1}, v, d->size, d->size, end);
-        if (a->out[0].data) unpack_rows(&a->out[0], q_at + i0 * d->width, d->width, o, rows, d->size, inverse);
+        if (a->out[0].data)
+            unpack_rows(&a->out[0], q_at + i0 * d->width, d->width, o, rows, d->size, inverse);
     }
 }
 
@@ -202,7 +217,8 @@ static pp_status attention_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(tasks, 1, t, nt);
-        for (int64_t task = r.from; task < r.to; task++) attention_head(a, &d, (float *)a->workspace + each * t, task);
+        for (int64_t task = r.from; task < r.to; task++)
+            attention_head(a, &d, (float *)a->workspace + each * t, task);
     }
     return PP_OK;
 }
@@ -220,7 +236,8 @@ typedef struct head_scratch {
 } head_scratch;
 
 static int64_t attention_grad_scratch(const attention_dims *d) {
-    return 2 * d->nq * d->size + d->nk * d->size + 2 * d->size * d->nkp + 2 * d->nq * d->nkp + d->nq + VG_ROWS * d->size + 64;
+    return 2 * d->nq * d->size + d->nk * d->size + 2 * d->size * d->nkp + 2 * d->nq * d->nkp +
+           d->nq + VG_ROWS * d->size + 64;
 }
 
 static size_t attention_grad_workspace(const ppi_kernel_args *a) {
@@ -244,7 +261,8 @@ static head_scratch head_layout(const attention_dims *d, float *at) {
 }
 
 /* From scores and gradients of probabilities to probabilities and gradients of scores, one row. */
-static void score_gradient(float *p, float *dp, const float *bias, int64_t wide, int64_t pad, float scale, float lse, float delta) {
+static void score_gradient(float *p, float *dp, const float *bias, int64_t wide, int64_t pad,
+                           float scale, float lse, float delta) {
     const vf vscale = v_set(scale);
     const vf vlse = v_set(lse);
     const vf vdelta = v_set(delta);
@@ -263,13 +281,15 @@ static void score_gradient(float *p, float *dp, const float *bias, int64_t wide,
 /* delta of row i: sum over the head of dy y. */
 static float row_delta(const ppi_operand *y, int64_t at, const float *dy, int64_t size) {
     vf s = v_zero();
-    for (int64_t i = 0; i < size; i += VW) s = v_fma(v_load(dy + i), v_get(y->data, y->dtype, at + i), s);
+    for (int64_t i = 0; i < size; i += VW)
+        s = v_fma(v_load(dy + i), v_get(y->data, y->dtype, at + i), s);
     return v_sum(s);
 }
 
 /* dk or dv: for each block of keys, the transposed weights times the rows that see them. */
-static void key_gradient(const ppi_operand *out, int64_t at, const attention_dims *d, const attention_state *s, const float *weights,
-                         const float *rows_of, float *tile) {
+static void key_gradient(const ppi_operand *out, int64_t at, const attention_dims *d,
+                         const attention_state *s, const float *weights, const float *rows_of,
+                         float *tile) {
     if (!out->data) return;
     for (int64_t k0 = 0; k0 < d->nk; k0 += VG_ROWS) {
         const int64_t rows = ppi_min64(VG_ROWS, d->nk - k0);
@@ -281,7 +301,8 @@ static void key_gradient(const ppi_operand *out, int64_t at, const attention_dim
     }
 }
 
-static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *d, float *scratch, int64_t task) {
+static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *d, float *scratch,
+                                int64_t task) {
     const attention_state *s = a->state;
     const head_scratch w = head_layout(d, scratch);
     const int64_t b = task / d->heads;
@@ -294,19 +315,22 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
     pack_rows(w.k, &a->in[2], k_at, d->width, d->nk, d->size);
     pack_transposed(w.kt, d->nkp, &a->in[2], k_at, d->width, d->nk, d->size);
     pack_transposed(w.vt, d->nkp, &a->in[3], k_at, d->width, d->nk, d->size);
-    for (int64_t i = 0; i < d->nq; i++) w.delta[i] = row_delta(&a->in[4], q_at + i * d->width, w.dy + i * d->size, d->size);
+    for (int64_t i = 0; i < d->nq; i++)
+        w.delta[i] = row_delta(&a->in[4], q_at + i * d->width, w.dy + i * d->size, d->size);
     for (int64_t i0 = 0; i0 < d->nq; i0 += VG_ROWS) {
         const int64_t rows = ppi_min64(VG_ROWS, d->nq - i0);
         const int64_t end = block_end(s, i0, rows);
         const int64_t wide = (end + VW - 1) / VW * VW;
         float *p = w.p + i0 * d->nkp;
         float *dp = w.dp + i0 * d->nkp;
-        tile_product(rows, p, d->nkp, (tile_a){w.q + i0 * d->size, d->size, 1}, w.kt, d->nkp, wide, d->size);
-        tile_product(rows, dp, d->nkp, (tile_a){w.dy + i0 * d->size, d->size, 1}, w.vt, d->nkp, wide, d->size);
+        tile_product(rows, p, d->nkp, (tile_a){w.q + i0 * d->size, d->size, 1}, w.kt, d->nkp, wide,
+                     d->size);
+        tile_product(rows, dp, d->nkp, (tile_a){w.dy + i0 * d->size, d->size, 1}, w.vt, d->nkp,
+                     wide, d->size);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t i = i0 + r;
-            score_gradient(p + r * d->nkp, dp + r * d->nkp, s->bias + i * d->nkp, wide, d->nkp, a->params.attention.scale, lse[i],
-                           w.delta[i]);
+            score_gradient(p + r * d->nkp, dp + r * d->nkp, s->bias + i * d->nkp, wide, d->nkp,
+                           a->params.attention.scale, lse[i], w.delta[i]);
         }
         if (!a->out[0].data) continue;
         tile_product(rows, w.tile, d->size, (tile_a){dp, d->nkp, 1}, w.k, d->size, d->size, end);
@@ -324,16 +348,18 @@ static pp_status attention_grad_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(tasks, 1, t, nt);
-        for (int64_t task = r.from; task < r.to; task++) attention_grad_head(a, &d, (float *)a->workspace + each * t, task);
+        for (int64_t task = r.from; task < r.to; task++)
+            attention_grad_head(a, &d, (float *)a->workspace + each * t, task);
     }
     return PP_OK;
 }
 
 const ppi_kernel_entry PPI_SIMD(attention_table)[] = {
     {PPI_OP_ATTENTION,
-     {PPI_SIMD_NAME "attention", attention_accepts, attention_workspace, attention_setup, attention_teardown, attention_run}},
+     {PPI_SIMD_NAME "attention", attention_accepts, attention_workspace, attention_setup,
+      attention_teardown, attention_run}},
     {PPI_OP_ATTENTION_GRAD,
-     {PPI_SIMD_NAME "attention_grad", attention_grad_accepts, attention_grad_workspace, attention_grad_setup, attention_teardown,
-      attention_grad_run}},
+     {PPI_SIMD_NAME "attention_grad", attention_grad_accepts, attention_grad_workspace,
+      attention_grad_setup, attention_teardown, attention_grad_run}},
     {0},
 };

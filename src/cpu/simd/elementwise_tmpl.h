@@ -1,5 +1,6 @@
-/* Elementwise kernels: activations and their derivatives, add, mul, scale, cast, dropout, and the sums
-   that are the gradients of broadcasts. Included once per instruction set after its vector header. */
+/* Elementwise kernels: activations and their derivatives, add, mul, scale, cast, dropout, and the
+   sums that are the gradients of broadcasts. Included once per instruction set after its vector
+   header. */
 #include <string.h>
 
 #include "cpu/simd/team.h"
@@ -9,8 +10,10 @@
 #define EW_TEAM(n, unit, threads, BODY)                                                            \
     do {                                                                                           \
         const int nt_ = ppi_team(n, threads);                                                      \
-        _Pragma("omp parallel for num_threads(nt_) schedule(static, 1) if (nt_ > 1)")              \
-        for (int t_ = 0; t_ < nt_; t_++) {                                                         \
+        _Pragma(                                                                                   \
+            "omp parallel for num_threads(nt_) schedule(static, 1) if (nt_ > 1)") for (int t_ = 0; \
+                                                                                       t_ < nt_;   \
+                                                                                       t_++) {     \
             const ppi_range r = ppi_part(n, unit, t_, nt_);                                        \
             BODY;                                                                                  \
         }                                                                                          \
@@ -18,14 +21,16 @@
 
 /* ---- one input ---- */
 
-VFN void convert_range(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, ppi_range r) {
+VFN void convert_range(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale,
+                       ppi_range r) {
     const vf s = v_set(scale);
     int64_t i = r.from;
     for (; i + VW <= r.to; i += VW) v_put(y, yt, i, v_mul(v_get(x, xt, i), s));
     if (i < r.to) v_put_n(y, yt, i, v_mul(v_get_n(x, xt, i, r.to - i), s), r.to - i);
 }
 
-void PPI_SIMD(convert)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, int64_t n, int threads) {
+void PPI_SIMD(convert)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, int64_t n,
+                       int threads) {
     EW_TEAM(n, 64, threads, {
         if (yt == PPI_BF16 && xt == PPI_F32) {
             convert_range(y, PPI_BF16, x, PPI_F32, scale, r);
@@ -37,17 +42,20 @@ void PPI_SIMD(convert)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float
     });
 }
 
-void PPI_SIMD(accumulate)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n, int threads) {
+void PPI_SIMD(accumulate)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n,
+                          int threads) {
     EW_TEAM(n, 64, threads, {
         int64_t i = r.from;
         for (; i + VW <= r.to; i += VW) v_put(y, yt, i, v_add(v_get(y, yt, i), v_get(x, xt, i)));
         const int64_t left = r.to - i;
-        if (left > 0) v_put_n(y, yt, i, v_add(v_get_n(y, yt, i, left), v_get_n(x, xt, i, left)), left);
+        if (left > 0)
+            v_put_n(y, yt, i, v_add(v_get_n(y, yt, i, left), v_get_n(x, xt, i, left)), left);
     });
 }
 
 /* Rows r of x, a VW by VW tile at a time. */
-VFN void transpose_rows(void *y, const void *x, const ppi_dtype t, int64_t rows, int64_t cols, ppi_range r) {
+VFN void transpose_rows(void *y, const void *x, const ppi_dtype t, int64_t rows, int64_t cols,
+                        ppi_range r) {
     float tile[VW * VW];
     for (int64_t i = r.from; i < r.to; i += VW) {
         const int64_t height = ppi_min64(VW, r.to - i);
@@ -71,7 +79,8 @@ VFN void transpose_rows(void *y, const void *x, const ppi_dtype t, int64_t rows,
     }
 }
 
-void PPI_SIMD(transpose)(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols, int threads) {
+void PPI_SIMD(transpose)(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
+                         int threads) {
     const int nt = ppi_team(rows * cols, threads);
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int p = 0; p < nt; p++) {
@@ -84,7 +93,8 @@ void PPI_SIMD(transpose)(void *y, const void *x, ppi_dtype t, int64_t rows, int6
     }
 }
 
-VFN void act_range(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, const ppi_act act, ppi_range r) {
+VFN void act_range(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, const ppi_act act,
+                   ppi_range r) {
     int64_t i = r.from;
     for (; i + VW <= r.to; i += VW) v_put(y, yt, i, v_act(v_get(x, xt, i), act));
     if (i < r.to) v_put_n(y, yt, i, v_act(v_get_n(x, xt, i, r.to - i), act), r.to - i);
@@ -92,15 +102,26 @@ VFN void act_range(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, const ppi
 
 VFN void act_part(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, ppi_range r) {
     switch (act) {
-        case PPI_ACT_RELU: act_range(y, yt, x, xt, PPI_ACT_RELU, r); break;
-        case PPI_ACT_GELU_TANH: act_range(y, yt, x, xt, PPI_ACT_GELU_TANH, r); break;
-        case PPI_ACT_GELU_ERF: act_range(y, yt, x, xt, PPI_ACT_GELU_ERF, r); break;
-        case PPI_ACT_TANH: act_range(y, yt, x, xt, PPI_ACT_TANH, r); break;
-        default: act_range(y, yt, x, xt, PPI_ACT_NONE, r); break;
+    case PPI_ACT_RELU:
+        act_range(y, yt, x, xt, PPI_ACT_RELU, r);
+        break;
+    case PPI_ACT_GELU_TANH:
+        act_range(y, yt, x, xt, PPI_ACT_GELU_TANH, r);
+        break;
+    case PPI_ACT_GELU_ERF:
+        act_range(y, yt, x, xt, PPI_ACT_GELU_ERF, r);
+        break;
+    case PPI_ACT_TANH:
+        act_range(y, yt, x, xt, PPI_ACT_TANH, r);
+        break;
+    default:
+        act_range(y, yt, x, xt, PPI_ACT_NONE, r);
+        break;
     }
 }
 
-void PPI_SIMD(act)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, int64_t n, int threads) {
+void PPI_SIMD(act)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, int64_t n,
+                   int threads) {
     EW_TEAM(n, 64, threads, {
         if (yt == PPI_BF16 && xt == PPI_BF16) {
             act_part(y, PPI_BF16, x, PPI_BF16, act, r);
@@ -117,24 +138,28 @@ static bool unary_accepts(const ppi_kernel_args *a) {
 }
 
 static pp_status act_run(const ppi_kernel_args *a) {
-    PPI_SIMD(act)(a->out[0].data, a->out[0].dtype, a->in[0].data, a->in[0].dtype, a->params.act.act,
-                  ppi_shape_count(&a->in[0].shape), a->threads);
+    PPI_SIMD(act)
+    (a->out[0].data, a->out[0].dtype, a->in[0].data, a->in[0].dtype, a->params.act.act,
+     ppi_shape_count(&a->in[0].shape), a->threads);
     return PP_OK;
 }
 
 static pp_status scale_run(const ppi_kernel_args *a) {
-    PPI_SIMD(convert)(a->out[0].data, a->out[0].dtype, a->in[0].data, a->in[0].dtype, a->params.scale.alpha,
-                      ppi_shape_count(&a->in[0].shape), a->threads);
+    PPI_SIMD(convert)
+    (a->out[0].data, a->out[0].dtype, a->in[0].data, a->in[0].dtype, a->params.scale.alpha,
+     ppi_shape_count(&a->in[0].shape), a->threads);
     return PP_OK;
 }
 
 /* Cast also reads u8 frames and i32 numbers. */
 static bool cast_accepts(const ppi_kernel_args *a) {
     const ppi_dtype x = a->in[0].dtype;
-    return !a->accumulate && ppi_is_float(a->out[0].dtype) && (ppi_is_float(x) || x == PPI_U8 || x == PPI_I32);
+    return !a->accumulate && ppi_is_float(a->out[0].dtype) &&
+           (ppi_is_float(x) || x == PPI_U8 || x == PPI_I32);
 }
 
-static void cast_whole(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, ppi_range r) {
+static void cast_whole(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale,
+                       ppi_range r) {
     float part[64];
     for (int64_t i = r.from; i < r.to; i += 64) {
         const int64_t n = ppi_min64(64, r.to - i);
@@ -172,23 +197,37 @@ typedef struct grad_types {
     ppi_dtype y, d, x;
 } grad_types;
 
-VFN void act_grad_range(const ppi_kernel_args *a, const grad_types t, const ppi_act act, ppi_range r) {
+VFN void act_grad_range(const ppi_kernel_args *a, const grad_types t, const ppi_act act,
+                        ppi_range r) {
     void *y = a->out[0].data;
     const void *d = a->in[0].data;
     const void *x = a->in[1].data;
     int64_t i = r.from;
-    for (; i + VW <= r.to; i += VW) v_put(y, t.y, i, v_mul(v_get(d, t.d, i), v_act_grad(v_get(x, t.x, i), act)));
+    for (; i + VW <= r.to; i += VW)
+        v_put(y, t.y, i, v_mul(v_get(d, t.d, i), v_act_grad(v_get(x, t.x, i), act)));
     const int64_t left = r.to - i;
-    if (left > 0) v_put_n(y, t.y, i, v_mul(v_get_n(d, t.d, i, left), v_act_grad(v_get_n(x, t.x, i, left), act)), left);
+    if (left > 0)
+        v_put_n(y, t.y, i,
+                v_mul(v_get_n(d, t.d, i, left), v_act_grad(v_get_n(x, t.x, i, left), act)), left);
 }
 
 VFN void act_grad_part(const ppi_kernel_args *a, const grad_types t, ppi_range r) {
     switch (a->params.act.act) {
-        case PPI_ACT_RELU: act_grad_range(a, t, PPI_ACT_RELU, r); break;
-        case PPI_ACT_GELU_TANH: act_grad_range(a, t, PPI_ACT_GELU_TANH, r); break;
-        case PPI_ACT_GELU_ERF: act_grad_range(a, t, PPI_ACT_GELU_ERF, r); break;
-        case PPI_ACT_TANH: act_grad_range(a, t, PPI_ACT_TANH, r); break;
-        default: act_grad_range(a, t, PPI_ACT_NONE, r); break;
+    case PPI_ACT_RELU:
+        act_grad_range(a, t, PPI_ACT_RELU, r);
+        break;
+    case PPI_ACT_GELU_TANH:
+        act_grad_range(a, t, PPI_ACT_GELU_TANH, r);
+        break;
+    case PPI_ACT_GELU_ERF:
+        act_grad_range(a, t, PPI_ACT_GELU_ERF, r);
+        break;
+    case PPI_ACT_TANH:
+        act_grad_range(a, t, PPI_ACT_TANH, r);
+        break;
+    default:
+        act_grad_range(a, t, PPI_ACT_NONE, r);
+        break;
     }
 }
 
@@ -243,31 +282,39 @@ VFN vf binary_op(const bool mul, vf x, vf y) {
 }
 
 /* Elements from..to-1 of a, where b's element of `from` is b_at and moves along. */
-VFN void binary_vector(const ppi_kernel_args *a, const bool mul, int64_t from, int64_t to, int64_t b_at) {
+VFN void binary_vector(const ppi_kernel_args *a, const bool mul, int64_t from, int64_t to,
+                       int64_t b_at) {
     const ppi_operand *y = &a->out[0], *p = &a->in[0], *q = &a->in[1];
     int64_t i = from;
     int64_t k = b_at;
     for (; i + VW <= to; i += VW, k += VW) {
-        v_put(y->data, y->dtype, i, binary_op(mul, v_get(p->data, p->dtype, i), v_get(q->data, q->dtype, k)));
+        v_put(y->data, y->dtype, i,
+              binary_op(mul, v_get(p->data, p->dtype, i), v_get(q->data, q->dtype, k)));
     }
     const int64_t left = to - i;
     if (left <= 0) return;
-    const vf v = binary_op(mul, v_get_n(p->data, p->dtype, i, left), v_get_n(q->data, q->dtype, k, left));
+    const vf v =
+        binary_op(mul, v_get_n(p->data, p->dtype, i, left), v_get_n(q->data, q->dtype, k, left));
     v_put_n(y->data, y->dtype, i, v, left);
 }
 
 /* Elements from..to-1 of a with one b. */
-VFN void binary_scalar(const ppi_kernel_args *a, const bool mul, int64_t from, int64_t to, int64_t b_at) {
+VFN void binary_scalar(const ppi_kernel_args *a, const bool mul, int64_t from, int64_t to,
+                       int64_t b_at) {
     const ppi_operand *y = &a->out[0], *p = &a->in[0], *q = &a->in[1];
     float lane[VW];
     v_store(lane, v_get_n(q->data, q->dtype, b_at, 1));
     const vf b = v_set(lane[0]);
     int64_t i = from;
-    for (; i + VW <= to; i += VW) v_put(y->data, y->dtype, i, binary_op(mul, v_get(p->data, p->dtype, i), b));
-    if (i < to) v_put_n(y->data, y->dtype, i, binary_op(mul, v_get_n(p->data, p->dtype, i, to - i), b), to - i);
+    for (; i + VW <= to; i += VW)
+        v_put(y->data, y->dtype, i, binary_op(mul, v_get(p->data, p->dtype, i), b));
+    if (i < to)
+        v_put_n(y->data, y->dtype, i, binary_op(mul, v_get_n(p->data, p->dtype, i, to - i), b),
+                to - i);
 }
 
-VFN void binary_range(const ppi_kernel_args *a, const bool mul, const broadcast_form *f, ppi_range r) {
+VFN void binary_range(const ppi_kernel_args *a, const bool mul, const broadcast_form *f,
+                      ppi_range r) {
     const bool scalar = f->mid == 1 || f->inner > 1;
     const int64_t run = f->inner > 1 ? f->inner : f->mid == 1 ? f->outer : f->mid;
     for (int64_t i = r.from; i < r.to;) {
@@ -293,22 +340,29 @@ static pp_status binary_run(const ppi_kernel_args *a, bool mul) {
     return PP_OK;
 }
 
-static pp_status add_run(const ppi_kernel_args *a) { return binary_run(a, false); }
-static pp_status mul_run(const ppi_kernel_args *a) { return binary_run(a, true); }
+static pp_status add_run(const ppi_kernel_args *a) {
+    return binary_run(a, false);
+}
+static pp_status mul_run(const ppi_kernel_args *a) {
+    return binary_run(a, true);
+}
 
 /* ---- sums over broadcast dims ---- */
 
-/* x is [outer, mid, inner], the result [mid]; partial sums over blocks of rows keep the error small. */
+/* x is [outer, mid, inner], the result [mid]; partial sums over blocks of rows keep the error
+ * small. */
 enum { REDUCE_ROWS = 256 };
 
 static bool reduce_accepts(const ppi_kernel_args *a) {
     broadcast_form f;
-    return ppi_is_float(a->in[0].dtype) && a->out[0].dtype == PPI_F32 && broadcast_split(&f, &a->in[0].shape, &a->out[0].shape) &&
+    return ppi_is_float(a->in[0].dtype) && a->out[0].dtype == PPI_F32 &&
+           broadcast_split(&f, &a->in[0].shape, &a->out[0].shape) &&
            (f.inner == 1 || f.outer == 1 || f.mid == 1 || f.inner >= VW);
 }
 
 /* One vector of columns summed over all rows, in an order that only the row count decides. */
-VFN vf reduce_columns(const void *x, ppi_dtype t, int64_t rows, int64_t width, int64_t col, int64_t n) {
+VFN vf reduce_columns(const void *x, ppi_dtype t, int64_t rows, int64_t width, int64_t col,
+                      int64_t n) {
     vf total = v_zero();
     for (int64_t r0 = 0; r0 < rows; r0 += REDUCE_ROWS) {
         const int64_t r1 = ppi_min64(rows, r0 + REDUCE_ROWS);
@@ -324,7 +378,8 @@ VFN vf reduce_columns(const void *x, ppi_dtype t, int64_t rows, int64_t width, i
 }
 
 /* Four vectors of columns at once: whole cache lines, four independent sums. */
-VFN void reduce_columns4(float *y, const void *x, ppi_dtype t, int64_t rows, int64_t width, int64_t col) {
+VFN void reduce_columns4(float *y, const void *x, ppi_dtype t, int64_t rows, int64_t width,
+                         int64_t col) {
     vf total[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
     for (int64_t r0 = 0; r0 < rows; r0 += REDUCE_ROWS) {
         const int64_t r1 = ppi_min64(rows, r0 + REDUCE_ROWS);
@@ -351,7 +406,8 @@ static float reduce_run_sum(const void *x, ppi_dtype t, int64_t from, int64_t n)
 }
 
 /* Columns r of a [rows, width] matrix summed into y. */
-static void reduce_part(float *y, const void *x, ppi_dtype t, int64_t rows, int64_t width, ppi_range r) {
+static void reduce_part(float *y, const void *x, ppi_dtype t, int64_t rows, int64_t width,
+                        ppi_range r) {
     int64_t c = r.from;
     if (t == PPI_F32) {
         for (; c + 4 * VW <= r.to; c += 4 * VW) reduce_columns4(y, x, PPI_F32, rows, width, c);
@@ -386,7 +442,8 @@ static pp_status reduce_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
         for (int64_t m = 0; m < f.mid; m++) {
             float s = 0.0f;
-            for (int64_t o = 0; o < f.outer; o++) s += reduce_run_sum(x->data, x->dtype, (o * f.mid + m) * f.inner, f.inner);
+            for (int64_t o = 0; o < f.outer; o++)
+                s += reduce_run_sum(x->data, x->dtype, (o * f.mid + m) * f.inner, f.inner);
             y[m] = s;
         }
     }
@@ -465,7 +522,8 @@ static void dropout_part(const ppi_kernel_args *a, ppi_range r) {
         dropout_words(words, key, *a->step, (uint64_t)i / 4);
         for (int k = 0; k < 4 * VW && i + k < r.to; k += VW) {
             const int64_t n = ppi_min64(VW, r.to - i - k);
-            const vf v = n == VW ? v_get(x->data, x->dtype, i + k) : v_get_n(x->data, x->dtype, i + k, n);
+            const vf v =
+                n == VW ? v_get(x->data, x->dtype, i + k) : v_get_n(x->data, x->dtype, i + k, n);
             const vf scaled = v_mul(v, gain);
             const vf kept = v_sub(scaled, v_keep_below(words + k, limit, scaled));
             if (n == VW) {
@@ -482,14 +540,20 @@ static pp_status dropout_run(const ppi_kernel_args *a) {
     return PP_OK;
 }
 
-#define EW_ENTRY(op, fn, text, accept) {PPI_OP_##op, {PPI_SIMD_NAME text, accept, NULL, NULL, NULL, fn##_run}}
+#define EW_ENTRY(op, fn, text, accept)                                                             \
+    {                                                                                              \
+        PPI_OP_##op, {                                                                             \
+            PPI_SIMD_NAME text, accept, NULL, NULL, NULL, fn##_run                                 \
+        }                                                                                          \
+    }
 
 const ppi_kernel_entry PPI_SIMD(elementwise_table)[] = {
     EW_ENTRY(CAST, cast, "cast", cast_accepts),
     EW_ENTRY(ADD, add, "add", binary_accepts),
     EW_ENTRY(MUL, mul, "mul", binary_accepts),
     EW_ENTRY(SCALE, scale, "scale", unary_accepts),
-    {PPI_OP_REDUCE_TO, {PPI_SIMD_NAME "reduce_to", reduce_accepts, reduce_workspace, NULL, NULL, reduce_run}},
+    {PPI_OP_REDUCE_TO,
+     {PPI_SIMD_NAME "reduce_to", reduce_accepts, reduce_workspace, NULL, NULL, reduce_run}},
     EW_ENTRY(BROADCAST_TO, broadcast_to, "broadcast_to", broadcast_to_accepts),
     EW_ENTRY(ACT, act, "act", unary_accepts),
     EW_ENTRY(ACT_GRAD, act_grad, "act_grad", binary_same_accepts),

@@ -1,8 +1,9 @@
-/* Flat kernels of the optimiser: contiguous ranges per thread. Included once per instruction set after
-   its vector header. Every range starts at a multiple of 64 elements. */
+/* Flat kernels of the optimiser: contiguous ranges per thread. Included once per instruction set
+   after its vector header. Every range starts at a multiple of 64 elements. */
 #include "cpu/simd/team.h"
 
-/* Each thread owns one slot of a partial sum; more threads than this share the work of the first ones. */
+/* Each thread owns one slot of a partial sum; more threads than this share the work of the first
+ * ones. */
 enum { FLAT_THREADS = 64 };
 
 static int flat_team(int64_t n, int threads) {
@@ -77,9 +78,11 @@ typedef struct step_rule {
     vf gscale, beta1, beta2, rest1, rest2, inv_c1, inv_c2, eps, wd;
 } step_rule;
 
-VFN step_rule rule_make(float gscale, float beta1, float beta2, float eps, float wd, float c1, float c2) {
-    return (step_rule){v_set(gscale),       v_set(beta1),     v_set(beta2),     v_set(1.0f - beta1), v_set(1.0f - beta2),
-                       v_set(1.0f / c1),    v_set(1.0f / c2), v_set(eps),       v_set(wd)};
+VFN step_rule rule_make(float gscale, float beta1, float beta2, float eps, float wd, float c1,
+                        float c2) {
+    return (step_rule){v_set(gscale),       v_set(beta1),        v_set(beta2),
+                       v_set(1.0f - beta1), v_set(1.0f - beta2), v_set(1.0f / c1),
+                       v_set(1.0f / c2),    v_set(eps),          v_set(wd)};
 }
 
 /* Moves the moments and returns (m/c1) / (sqrt(v/c2) + eps) + wd p. */
@@ -91,8 +94,9 @@ VFN vf rule_update(const step_rule *k, vf p, vf g_raw, vf *m, vf *v) {
     return v_fma(k->wd, p, v_div(v_mul(*m, k->inv_c1), root));
 }
 
-static void flat_adam(float *p, uint16_t *pb, const float *g, float *m, float *v, int64_t n, float gscale, float lr, float beta1,
-                      float beta2, float eps, float wd, float c1, float c2, int threads) {
+static void flat_adam(float *p, uint16_t *pb, const float *g, float *m, float *v, int64_t n,
+                      float gscale, float lr, float beta1, float beta2, float eps, float wd,
+                      float c1, float c2, int threads) {
     const step_rule k = rule_make(gscale, beta1, beta2, eps, wd, c1, c2);
     const vf vlr = v_set(lr);
     const int nt = flat_team(n, threads);
@@ -119,8 +123,9 @@ static void flat_adam(float *p, uint16_t *pb, const float *g, float *m, float *v
     }
 }
 
-static void flat_lamb_update(float *u, const float *p, const float *g, float *m, float *v, int64_t n, float gscale, float beta1,
-                             float beta2, float eps, float wd, float c1, float c2, double *p_sq, double *u_sq, int threads) {
+static void flat_lamb_update(float *u, const float *p, const float *g, float *m, float *v,
+                             int64_t n, float gscale, float beta1, float beta2, float eps, float wd,
+                             float c1, float c2, double *p_sq, double *u_sq, int threads) {
     const step_rule k = rule_make(gscale, beta1, beta2, eps, wd, c1, c2);
     double part_p[FLAT_THREADS] = {0};
     double part_u[FLAT_THREADS] = {0};

@@ -1,5 +1,5 @@
-/* Linear with few rows (acting): the weights are read once, in the order they lie in memory, and every
-   row of x uses each of them. Included once per instruction set after its vector header. */
+/* Linear with few rows (acting): the weights are read once, in the order they lie in memory, and
+   every row of x uses each of them. Included once per instruction set after its vector header. */
 #include "cpu/simd/team.h"
 
 enum { GEMV_ROWS = 8, GEMV_STEP = 4 };
@@ -24,7 +24,8 @@ static size_t gemv_workspace(const ppi_kernel_args *a) {
 }
 
 /* sums[m][c] += x[m][k..k+steps-1] w[k..k+steps-1][c] for the columns of r. */
-VFN void gemv_rows(float *sums, const float *x, const ppi_operand *w, const int m, const int steps, int64_t k, ppi_range r) {
+VFN void gemv_rows(float *sums, const float *x, const ppi_operand *w, const int m, const int steps,
+                   int64_t k, ppi_range r) {
     const int64_t width = w->shape.dim[1];
     const int64_t inner = w->shape.dim[0];
     for (int64_t c = r.from; c < r.to; c += VW) {
@@ -50,14 +51,27 @@ VFN void gemv_columns(float *sums, const float *x, const ppi_operand *w, const i
     for (; k < inner; k++) gemv_rows(sums, x, w, m, 1, k, r);
 }
 
-static void gemv_typed(float *sums, const float *x, const ppi_operand *w, const int m, ppi_range r) {
+static void gemv_typed(float *sums, const float *x, const ppi_operand *w, const int m,
+                       ppi_range r) {
     switch (m) {
-        case 1: gemv_columns(sums, x, w, 1, r); break;
-        case 2: gemv_columns(sums, x, w, 2, r); break;
-        case 3: gemv_columns(sums, x, w, 3, r); break;
-        case 4: gemv_columns(sums, x, w, 4, r); break;
-        case 8: gemv_columns(sums, x, w, 8, r); break;
-        default: gemv_columns(sums, x, w, m, r); break;
+    case 1:
+        gemv_columns(sums, x, w, 1, r);
+        break;
+    case 2:
+        gemv_columns(sums, x, w, 2, r);
+        break;
+    case 3:
+        gemv_columns(sums, x, w, 3, r);
+        break;
+    case 4:
+        gemv_columns(sums, x, w, 4, r);
+        break;
+    case 8:
+        gemv_columns(sums, x, w, 8, r);
+        break;
+    default:
+        gemv_columns(sums, x, w, m, r);
+        break;
     }
 }
 
@@ -68,8 +82,11 @@ static void gemv_finish(const ppi_kernel_args *a, const float *sums, int64_t m, 
         for (int64_t c = r.from; c < r.to; c += VW) {
             const int64_t n = ppi_min64(VW, r.to - c);
             const vf v = v_load(sums + i * (width + 32) + c);
-            if (a->n_out > 1 && a->out[1].data) v_put_n(a->out[1].data, a->out[1].dtype, i * width + c, v, n);
-            if (a->out[0].data) v_put_n(a->out[0].data, a->out[0].dtype, i * width + c, v_act(v, a->params.act.act), n);
+            if (a->n_out > 1 && a->out[1].data)
+                v_put_n(a->out[1].data, a->out[1].dtype, i * width + c, v, n);
+            if (a->out[0].data)
+                v_put_n(a->out[0].data, a->out[0].dtype, i * width + c, v_act(v, a->params.act.act),
+                        n);
         }
     }
 }
@@ -89,7 +106,9 @@ static pp_status gemv_run(const ppi_kernel_args *a) {
         for (int64_t i = 0; i < m && r.to > r.from; i++) {
             for (int64_t c = r.from; c < r.to; c += VW) {
                 const int64_t n = ppi_min64(VW, r.to - c);
-                const vf b = a->n_in > 2 && a->in[2].data ? v_get_n(a->in[2].data, a->in[2].dtype, c, n) : v_zero();
+                const vf b = a->n_in > 2 && a->in[2].data
+                                 ? v_get_n(a->in[2].data, a->in[2].dtype, c, n)
+                                 : v_zero();
                 v_store(sums + i * (width + 32) + c, b);
             }
         }
@@ -100,6 +119,7 @@ static pp_status gemv_run(const ppi_kernel_args *a) {
 }
 
 const ppi_kernel_entry PPI_SIMD(gemv_table)[] = {
-    {PPI_OP_LINEAR, {PPI_SIMD_NAME "linear_rows", gemv_accepts, gemv_workspace, NULL, NULL, gemv_run}},
+    {PPI_OP_LINEAR,
+     {PPI_SIMD_NAME "linear_rows", gemv_accepts, gemv_workspace, NULL, NULL, gemv_run}},
     {0},
 };

@@ -1,14 +1,44 @@
-/* Kernels that only move data: slice, its scatter, concat and permute. Blocks of contiguous bytes are
-   copied, so one version serves every element type and instruction set. */
+/* Kernels that only move data: slice, its scatter, concat and permute. Blocks of contiguous bytes
+   are copied, so one version serves every element type and instruction set; between f32 and bf16
+   they are converted on the way. */
 #include <string.h>
 
+#include "base/bf16.h"
 #include "cpu/simd/team.h"
 
 static bool move_accepts(const ppi_kernel_args *a) {
+    const ppi_dtype y = a->out[0].dtype;
     for (int i = 0; i < a->n_in; i++) {
-        if (a->in[i].dtype != a->out[0].dtype) return false;
+        const ppi_dtype x = a->in[i].dtype;
+        if (x != y && !(ppi_is_float(x) && ppi_is_float(y))) return false;
     }
     return !a->accumulate;
+}
+
+/* Converted blocks shorter than this do not pay for a call of the vector kernel. */
+enum { CONVERT_FROM = 512 };
+
+static void convert_short(void *y, ppi_dtype yt, const void *x, int64_t n) {
+    if (yt == PPI_BF16) {
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)y)[i] = ppi_bf16_from_f32(((const float *)x)[i]);
+    } else {
+        for (int64_t i = 0; i < n; i++) ((float *)y)[i] = ppi_bf16_to_f32(((const uint16_t *)x)[i]);
+    }
+}
+
+/* n elements from element `from` of x to element `to` of y. */
+static void move_block(const ppi_operand *y, int64_t to, const ppi_operand *x, int64_t from,
+                       int64_t n) {
+    char *at = (char *)y->data + (size_t)to * ppi_dtype_size(y->dtype);
+    const char *source = (const char *)x->data + (size_t)from * ppi_dtype_size(x->dtype);
+    if (y->dtype == x->dtype) {
+        memcpy(at, source, (size_t)n * ppi_dtype_size(y->dtype));
+    } else if (n < CONVERT_FROM) {
+        convert_short(at, y->dtype, source, n);
+    } else {
+        ppi_cpu_convert(at, y->dtype, source, x->dtype, 1.0f, n, 1);
+    }
 }
 
 /* A shape seen from one axis: [outer, axis, inner]. */
@@ -23,57 +53,52 @@ static axis_form axis_split(const ppi_shape *s, int axis) {
     return f;
 }
 
-/* `small` holds rows start, start+step, ... of `big`'s axis; copies small to big or big to small. */
-static void slice_copy(char *small, char *big, const axis_form *f, const ppi_kernel_args *a, size_t bytes, bool to_big) {
+/* One operand holds rows start, start+step, ... of the other's axis; f is the form of the one with
+   fewer rows. Copies to it from the larger, or the other way when `grow`. */
+static void slice_copy(const ppi_kernel_args *a, const axis_form *f, bool grow) {
     const int64_t start = a->params.slice.start;
     const int64_t step = a->params.slice.step;
     const int64_t full = a->params.slice.full;
-    const size_t block = (size_t)f->inner * bytes;
     const bool dense = step == 1;
     const int64_t pieces = dense ? 1 : f->length;
-    const size_t size = dense ? block * (size_t)f->length : block;
+    const int64_t size = dense ? f->inner * f->length : f->inner;
     const int nt = ppi_team(f->outer * f->length * f->inner, a->threads);
 #pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
     for (int64_t o = 0; o < f->outer; o++) {
         for (int64_t i = 0; i < pieces; i++) {
-            char *s = small + (size_t)(o * f->length + i) * block;
-            char *b = big + (size_t)(o * full + start + i * step) * block;
-            memcpy(to_big ? b : s, to_big ? s : b, size);
+            const int64_t few = (o * f->length + i) * f->inner;
+            const int64_t many = (o * full + start + i * step) * f->inner;
+            move_block(&a->out[0], grow ? many : few, &a->in[0], grow ? few : many, size);
         }
     }
 }
 
 static pp_status slice_run(const ppi_kernel_args *a) {
     const axis_form f = axis_split(&a->out[0].shape, a->params.slice.axis);
-    slice_copy(a->out[0].data, a->in[0].data, &f, a, ppi_dtype_size(a->out[0].dtype), false);
+    slice_copy(a, &f, false);
     return PP_OK;
 }
 
 static pp_status slice_grad_run(const ppi_kernel_args *a) {
     const axis_form f = axis_split(&a->in[0].shape, a->params.slice.axis);
-    const size_t bytes = ppi_dtype_size(a->out[0].dtype);
-    memset(a->out[0].data, 0, (size_t)ppi_shape_count(&a->out[0].shape) * bytes);
-    slice_copy(a->in[0].data, a->out[0].data, &f, a, bytes, true);
+    memset(a->out[0].data, 0,
+           (size_t)ppi_shape_count(&a->out[0].shape) * ppi_dtype_size(a->out[0].dtype));
+    slice_copy(a, &f, true);
     return PP_OK;
 }
 
 static pp_status concat_run(const ppi_kernel_args *a) {
     const int axis = a->params.concat.axis;
-    const size_t bytes = ppi_dtype_size(a->out[0].dtype);
     const axis_form y = axis_split(&a->out[0].shape, axis);
-    size_t lead[PPI_MAX_INPUTS];
-    size_t at[PPI_MAX_INPUTS];
-    size_t sum = 0;
-    for (int i = 0; i < a->n_in; i++) {
-        lead[i] = (size_t)(a->in[i].shape.dim[axis] * y.inner) * bytes;
-        at[i] = sum;
-        sum += lead[i];
-    }
+    int64_t length[PPI_MAX_INPUTS];
+    for (int i = 0; i < a->n_in; i++) length[i] = a->in[i].shape.dim[axis] * y.inner;
     const int nt = ppi_team(y.outer * y.length * y.inner, a->threads);
 #pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
     for (int64_t o = 0; o < y.outer; o++) {
+        int64_t at = o * y.length * y.inner;
         for (int i = 0; i < a->n_in; i++) {
-            memcpy((char *)a->out[0].data + (size_t)o * sum + at[i], (const char *)a->in[i].data + (size_t)o * lead[i], lead[i]);
+            move_block(&a->out[0], at, &a->in[i], o * length[i], length[i]);
+            at += length[i];
         }
     }
     return PP_OK;
@@ -81,7 +106,8 @@ static pp_status concat_run(const ppi_kernel_args *a) {
 
 /* ---- permute ---- */
 
-/* Output dims with the strides (in elements) of the input; `block` trailing elements are contiguous in both. */
+/* Output dims with the strides (in elements) of the input; `block` trailing elements are contiguous
+ * in both. */
 typedef struct permute_form {
     int n;
     int64_t dim[PPI_MAX_DIMS], stride[PPI_MAX_DIMS];
@@ -119,44 +145,76 @@ static int64_t permute_source(const permute_form *f, int64_t row) {
 /* Single elements: the last output dim is walked with its stride. */
 static void permute_line(char *y, const char *x, int64_t n, int64_t stride, size_t bytes) {
     switch (bytes) {
-        case 2:
-            for (int64_t i = 0; i < n; i++) ((uint16_t *)(void *)y)[i] = ((const uint16_t *)(const void *)x)[i * stride];
-            break;
-        case 4:
-            for (int64_t i = 0; i < n; i++) ((uint32_t *)(void *)y)[i] = ((const uint32_t *)(const void *)x)[i * stride];
-            break;
-        case 8:
-            for (int64_t i = 0; i < n; i++) ((uint64_t *)(void *)y)[i] = ((const uint64_t *)(const void *)x)[i * stride];
-            break;
-        default:
-            for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
+    case 2:
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)(void *)y)[i] = ((const uint16_t *)(const void *)x)[i * stride];
+        break;
+    case 4:
+        for (int64_t i = 0; i < n; i++)
+            ((uint32_t *)(void *)y)[i] = ((const uint32_t *)(const void *)x)[i * stride];
+        break;
+    case 8:
+        for (int64_t i = 0; i < n; i++)
+            ((uint64_t *)(void *)y)[i] = ((const uint64_t *)(const void *)x)[i * stride];
+        break;
+    default:
+        for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
+    }
+}
+
+/* The same between f32 and bf16. */
+static void permute_convert(const ppi_operand *y, int64_t to, const ppi_operand *x, int64_t from,
+                            int64_t n, int64_t stride) {
+    if (y->dtype == PPI_BF16) {
+        uint16_t *at = (uint16_t *)y->data + to;
+        const float *source = (const float *)x->data + from;
+        for (int64_t i = 0; i < n; i++) at[i] = ppi_bf16_from_f32(source[i * stride]);
+    } else {
+        float *at = (float *)y->data + to;
+        const uint16_t *source = (const uint16_t *)x->data + from;
+        for (int64_t i = 0; i < n; i++) at[i] = ppi_bf16_to_f32(source[i * stride]);
+    }
+}
+
+/* Lines of single elements, `line` long and `stride` apart in x. */
+static void permute_elements(const ppi_kernel_args *a, permute_form f, int nt) {
+    const ppi_operand *y = &a->out[0], *x = &a->in[0];
+    const int64_t line = f.dim[f.n - 1];
+    const int64_t stride = f.stride[f.n - 1];
+    const size_t bytes = ppi_dtype_size(y->dtype);
+    const int64_t rows = line > 0 ? f.rows / line : 0;
+    f.n--;
+#pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t from = permute_source(&f, r);
+        if (y->dtype != x->dtype) {
+            permute_convert(y, r * line, x, from, line, stride);
+        } else {
+            permute_line((char *)y->data + (size_t)(r * line) * bytes,
+                         (const char *)x->data + (size_t)from * bytes, line, stride, bytes);
+        }
     }
 }
 
 static pp_status permute_run(const ppi_kernel_args *a) {
-    permute_form f = permute_split(a);
-    const size_t bytes = ppi_dtype_size(a->out[0].dtype);
+    const permute_form f = permute_split(a);
     const int nt = ppi_team(f.rows * f.block, a->threads);
-    char *y = a->out[0].data;
-    const char *x = a->in[0].data;
     if (f.block == 1 && f.n > 0) {
-        const int64_t line = f.dim[f.n - 1];
-        const int64_t stride = f.stride[f.n - 1];
-        f.n--;
-        const int64_t rows = line > 0 ? f.rows / line : 0;
-#pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
-        for (int64_t r = 0; r < rows; r++) {
-            permute_line(y + (size_t)(r * line) * bytes, x + (size_t)permute_source(&f, r) * bytes, line, stride, bytes);
-        }
+        permute_elements(a, f, nt);
         return PP_OK;
     }
-    const size_t size = (size_t)f.block * bytes;
 #pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
-    for (int64_t r = 0; r < f.rows; r++) memcpy(y + (size_t)r * size, x + (size_t)permute_source(&f, r) * bytes, size);
+    for (int64_t r = 0; r < f.rows; r++)
+        move_block(&a->out[0], r * f.block, &a->in[0], permute_source(&f, r), f.block);
     return PP_OK;
 }
 
-#define MOVE_ENTRY(op, fn) {PPI_OP_##op, {"move:" #fn, move_accepts, NULL, NULL, NULL, fn##_run}}
+#define MOVE_ENTRY(op, fn)                                                                         \
+    {                                                                                              \
+        PPI_OP_##op, {                                                                             \
+            "move:" #fn, move_accepts, NULL, NULL, NULL, fn##_run                                  \
+        }                                                                                          \
+    }
 
 const ppi_kernel_entry ppi_move_table[] = {
     MOVE_ENTRY(SLICE, slice),

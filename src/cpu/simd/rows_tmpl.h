@@ -1,5 +1,5 @@
-/* Kernels that work row by row over the last dimension: layer norm, softmax, cross-entropy, embedding.
-   Included once per instruction set after its vector header. */
+/* Kernels that work row by row over the last dimension: layer norm, softmax, cross-entropy,
+   embedding. Included once per instruction set after its vector header. */
 #include <string.h>
 
 #include "cpu/simd/team.h"
@@ -37,8 +37,8 @@ static bool all_f32(const ppi_kernel_args *a, int from, int to) {
 /* ---- layer norm ---- */
 
 static bool layer_norm_accepts(const ppi_kernel_args *a) {
-    return !a->accumulate && ppi_is_float(a->in[0].dtype) && ppi_is_float(a->out[0].dtype) && all_f32(a, 1, 3) &&
-           a->out[1].dtype == PPI_F32 && a->out[2].dtype == PPI_F32;
+    return !a->accumulate && ppi_is_float(a->in[0].dtype) && ppi_is_float(a->out[0].dtype) &&
+           all_f32(a, 1, 3) && a->out[1].dtype == PPI_F32 && a->out[2].dtype == PPI_F32;
 }
 
 static void layer_norm_row(const ppi_kernel_args *a, int64_t row, int64_t c) {
@@ -58,7 +58,8 @@ static void layer_norm_row(const ppi_kernel_args *a, int64_t row, int64_t c) {
     if (a->out[0].data) {
         for (int64_t i = 0; i < c; i += VW) {
             const vf xhat = v_mul(v_sub(row_get(x, at + i, c - i), vmean), vrstd);
-            row_put(&a->out[0], at + i, v_fma(xhat, row_get(&a->in[1], i, c - i), row_get(&a->in[2], i, c - i)), c - i);
+            row_put(&a->out[0], at + i,
+                    v_fma(xhat, row_get(&a->in[1], i, c - i), row_get(&a->in[2], i, c - i)), c - i);
         }
     }
     if (a->out[1].data) ((float *)a->out[1].data)[row] = mean;
@@ -75,8 +76,9 @@ static pp_status layer_norm_run(const ppi_kernel_args *a) {
 }
 
 static bool layer_norm_grad_accepts(const ppi_kernel_args *a) {
-    return !a->accumulate && ppi_is_float(a->in[0].dtype) && ppi_is_float(a->in[1].dtype) && all_f32(a, 2, 5) &&
-           ppi_is_float(a->out[0].dtype) && a->out[1].dtype == PPI_F32 && a->out[2].dtype == PPI_F32;
+    return !a->accumulate && ppi_is_float(a->in[0].dtype) && ppi_is_float(a->in[1].dtype) &&
+           all_f32(a, 2, 5) && ppi_is_float(a->out[0].dtype) && a->out[1].dtype == PPI_F32 &&
+           a->out[2].dtype == PPI_F32;
 }
 
 /* Padded width of one thread's sums. */
@@ -90,7 +92,8 @@ static size_t layer_norm_grad_workspace(const ppi_kernel_args *a) {
 }
 
 /* dx of one row; dy xhat and dy are added to the thread's sums. */
-static void layer_norm_grad_row(const ppi_kernel_args *a, int64_t row, int64_t c, float *dgain, float *doffset) {
+static void layer_norm_grad_row(const ppi_kernel_args *a, int64_t row, int64_t c, float *dgain,
+                                float *doffset) {
     const ppi_operand *dy = &a->in[0], *x = &a->in[1], *gain = &a->in[2];
     const int64_t at = row * c;
     const vf mean = v_set(((const float *)a->in[3].data)[row]);
@@ -136,7 +139,8 @@ static pp_status layer_norm_grad_run(const ppi_kernel_args *a) {
         float *doffset = dgain + pad;
         memset(dgain, 0, (size_t)pad * 2 * sizeof(float));
         const ppi_range r = ppi_part(rows, 1, t, nt);
-        for (int64_t row = r.from; row < r.to; row++) layer_norm_grad_row(a, row, c, dgain, doffset);
+        for (int64_t row = r.from; row < r.to; row++)
+            layer_norm_grad_row(a, row, c, dgain, doffset);
     }
     for (int o = 1; o < 3; o++) {
         float *y = a->out[o].data;
@@ -205,7 +209,8 @@ static pp_status softmax_grad_run(const ppi_kernel_args *a) {
     for (int64_t row = 0; row < rows; row++) {
         const int64_t at = row * c;
         vf s = v_zero();
-        for (int64_t i = 0; i < c; i += VW) s = v_fma(row_get(dy, at + i, c - i), row_get(y, at + i, c - i), s);
+        for (int64_t i = 0; i < c; i += VW)
+            s = v_fma(row_get(dy, at + i, c - i), row_get(y, at + i, c - i), s);
         const vf dot = v_set(v_sum(s));
         for (int64_t i = 0; i < c; i += VW) {
             const vf p = row_get(y, at + i, c - i);
@@ -218,12 +223,14 @@ static pp_status softmax_grad_run(const ppi_kernel_args *a) {
 /* ---- cross-entropy ---- */
 
 static bool cross_entropy_accepts(const ppi_kernel_args *a) {
-    return !a->accumulate && a->in[0].dtype == PPI_F32 && (a->in[1].dtype == PPI_I32 || a->in[1].dtype == PPI_F32) &&
-           a->out[0].dtype == PPI_F32 && a->out[1].dtype == PPI_F32;
+    return !a->accumulate && a->in[0].dtype == PPI_F32 &&
+           (a->in[1].dtype == PPI_I32 || a->in[1].dtype == PPI_F32) && a->out[0].dtype == PPI_F32 &&
+           a->out[1].dtype == PPI_F32;
 }
 
 /* Sum of target (lse - logit) over a row of soft targets. */
-static float soft_loss(const ppi_operand *z, const ppi_operand *t, int64_t at, int64_t c, float lse) {
+static float soft_loss(const ppi_operand *z, const ppi_operand *t, int64_t at, int64_t c,
+                       float lse) {
     vf s = v_zero();
     for (int64_t i = 0; i < c; i += VW) {
         const vf gap = row_mask(v_sub(v_set(lse), row_get(z, at + i, c - i)), c - i);
@@ -257,7 +264,8 @@ static pp_status cross_entropy_run(const ppi_kernel_args *a) {
 
 static bool cross_entropy_grad_accepts(const ppi_kernel_args *a) {
     return !a->accumulate && a->in[0].dtype == PPI_F32 && a->in[1].dtype == PPI_F32 &&
-           (a->in[2].dtype == PPI_I32 || a->in[2].dtype == PPI_F32) && a->in[3].dtype == PPI_F32 && a->out[0].dtype == PPI_F32;
+           (a->in[2].dtype == PPI_I32 || a->in[2].dtype == PPI_F32) && a->in[3].dtype == PPI_F32 &&
+           a->out[0].dtype == PPI_F32;
 }
 
 /* scale e^(z - lse), the part of the gradient that does not know the target. */
@@ -288,7 +296,8 @@ static void cross_entropy_grad_row(const ppi_kernel_args *a, int64_t row, int64_
     softmax_times(a, row * c, c, lse, dloss * v_sum(s));
     for (int64_t i = 0; i < c; i += VW) {
         const vf d = row_get(&a->out[0], row * c + i, c - i);
-        row_put(&a->out[0], row * c + i, v_fnma(v_set(dloss), row_get(t, row * c + i, c - i), d), c - i);
+        row_put(&a->out[0], row * c + i, v_fnma(v_set(dloss), row_get(t, row * c + i, c - i), d),
+                c - i);
     }
 }
 
@@ -304,7 +313,8 @@ static pp_status cross_entropy_grad_run(const ppi_kernel_args *a) {
 /* ---- embedding ---- */
 
 static bool embedding_accepts(const ppi_kernel_args *a) {
-    return !a->accumulate && ppi_is_float(a->in[0].dtype) && a->in[1].dtype == PPI_I32 && ppi_is_float(a->out[0].dtype);
+    return !a->accumulate && ppi_is_float(a->in[0].dtype) && a->in[1].dtype == PPI_I32 &&
+           ppi_is_float(a->out[0].dtype);
 }
 
 static int64_t clamp_id(int64_t id, int64_t rows) {
@@ -320,7 +330,8 @@ static pp_status embedding_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
     for (int64_t row = 0; row < n; row++) {
         const int64_t at = clamp_id(ids[row], table->shape.dim[0]) * c;
-        for (int64_t i = 0; i < c; i += VW) row_put(&a->out[0], row * c + i, row_get(table, at + i, c - i), c - i);
+        for (int64_t i = 0; i < c; i += VW)
+            row_put(&a->out[0], row * c + i, row_get(table, at + i, c - i), c - i);
     }
     return PP_OK;
 }
@@ -329,7 +340,8 @@ static bool embedding_grad_accepts(const ppi_kernel_args *a) {
     return ppi_is_float(a->in[0].dtype) && a->in[1].dtype == PPI_I32 && a->out[0].dtype == PPI_F32;
 }
 
-/* Each thread owns a range of columns, so rows are added in the order of the ids whatever the threads. */
+/* Each thread owns a range of columns, so rows are added in the order of the ids whatever the
+ * threads. */
 static pp_status embedding_grad_run(const ppi_kernel_args *a) {
     const ppi_operand *dy = &a->in[0], *table = &a->out[0];
     const int64_t v = table->shape.dim[0];
@@ -345,19 +357,26 @@ static pp_status embedding_grad_run(const ppi_kernel_args *a) {
             const int64_t at = clamp_id(ids[row], v) * c;
             for (int64_t i = r.from; i < r.to; i += VW) {
                 const int64_t left = r.to - i;
-                row_put(table, at + i, v_add(row_get(table, at + i, left), row_get(dy, row * c + i, left)), left);
+                row_put(table, at + i,
+                        v_add(row_get(table, at + i, left), row_get(dy, row * c + i, left)), left);
             }
         }
     }
     return PP_OK;
 }
 
-#define ROW_ENTRY(op, fn, accept) {PPI_OP_##op, {PPI_SIMD_NAME #fn, accept, NULL, NULL, NULL, fn##_run}}
+#define ROW_ENTRY(op, fn, accept)                                                                  \
+    {                                                                                              \
+        PPI_OP_##op, {                                                                             \
+            PPI_SIMD_NAME #fn, accept, NULL, NULL, NULL, fn##_run                                  \
+        }                                                                                          \
+    }
 
 const ppi_kernel_entry PPI_SIMD(rows_table)[] = {
     ROW_ENTRY(LAYER_NORM, layer_norm, layer_norm_accepts),
     {PPI_OP_LAYER_NORM_GRAD,
-     {PPI_SIMD_NAME "layer_norm_grad", layer_norm_grad_accepts, layer_norm_grad_workspace, NULL, NULL, layer_norm_grad_run}},
+     {PPI_SIMD_NAME "layer_norm_grad", layer_norm_grad_accepts, layer_norm_grad_workspace, NULL,
+      NULL, layer_norm_grad_run}},
     ROW_ENTRY(SOFTMAX, softmax, row_unary_accepts),
     ROW_ENTRY(SOFTMAX_GRAD, softmax_grad, row_binary_accepts),
     ROW_ENTRY(CROSS_ENTROPY, cross_entropy, cross_entropy_accepts),

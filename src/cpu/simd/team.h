@@ -22,12 +22,20 @@ static inline ppi_range ppi_part(int64_t n, int64_t unit, int t, int nt) {
     return (ppi_range){from, to < n ? to : n};
 }
 
-static inline int64_t ppi_min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t ppi_max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t ppi_min64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t ppi_max64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
-static inline bool ppi_is_float(ppi_dtype t) { return t == PPI_F32 || t == PPI_BF16; }
+static inline bool ppi_is_float(ppi_dtype t) {
+    return t == PPI_F32 || t == PPI_BF16;
+}
 
 /* Length of the last dimension. */
-static inline int64_t ppi_last_dim(const ppi_shape *s) { return s->dim[s->ndim - 1]; }
+static inline int64_t ppi_last_dim(const ppi_shape *s) {
+    return s->dim[s->ndim - 1];
+}
 
 #endif

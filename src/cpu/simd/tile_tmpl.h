@@ -1,5 +1,6 @@
-/* A small matrix product for matrices that fit the cache: C (+)= A B with B's rows in vectors and A's
-   elements broadcast, so a transposed A costs nothing. Needs VG_ROWS and VG_VECS of the vector header. */
+/* A small matrix product for matrices that fit the cache: C (+)= A B with B's rows in vectors and
+   A's elements broadcast, so a transposed A costs nothing. Needs VG_ROWS and VG_VECS of the vector
+   header. */
 #include <stdint.h>
 
 /* A[m][k] = a[m * row + k * col]. */
@@ -8,7 +9,8 @@ typedef struct tile_a {
     int64_t row, col;
 } tile_a;
 
-VFN void tile_block(const int rows, const int vecs, float *c, int64_t ldc, tile_a a, const float *b, int64_t ldb, int64_t depth) {
+VFN void tile_block(const int rows, const int vecs, float *c, int64_t ldc, tile_a a, const float *b,
+                    int64_t ldb, int64_t depth) {
     vf s[VG_ROWS][VG_VECS];
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++) {
@@ -33,9 +35,11 @@ VFN void tile_block(const int rows, const int vecs, float *c, int64_t ldc, tile_
     }
 }
 
-VFN void tile_rows(const int rows, float *c, int64_t ldc, tile_a a, const float *b, int64_t ldb, int64_t width, int64_t depth) {
+VFN void tile_rows(const int rows, float *c, int64_t ldc, tile_a a, const float *b, int64_t ldb,
+                   int64_t width, int64_t depth) {
     int64_t n = 0;
-    for (; n + VG_VECS * VW <= width; n += VG_VECS * VW) tile_block(rows, VG_VECS, c + n, ldc, a, b + n, ldb, depth);
+    for (; n + VG_VECS * VW <= width; n += VG_VECS * VW)
+        tile_block(rows, VG_VECS, c + n, ldc, a, b + n, ldb, depth);
 #if VG_VECS > 2
     for (; n + 2 * VW <= width; n += 2 * VW) tile_block(rows, 2, c + n, ldc, a, b + n, ldb, depth);
 #endif
@@ -43,7 +47,8 @@ VFN void tile_rows(const int rows, float *c, int64_t ldc, tile_a a, const float 
 }
 
 /* C [rows, width] = A [rows, depth] B [depth, width]; rows <= VG_ROWS, width a multiple of VW. */
-static void tile_product(int64_t rows, float *c, int64_t ldc, tile_a a, const float *b, int64_t ldb, int64_t width, int64_t depth) {
+static void tile_product(int64_t rows, float *c, int64_t ldc, tile_a a, const float *b, int64_t ldb,
+                         int64_t width, int64_t depth) {
     if (rows == VG_ROWS) {
         tile_rows(VG_ROWS, c, ldc, a, b, ldb, width, depth);
         return;

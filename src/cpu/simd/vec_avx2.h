@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 #define PPI_SIMD(name) ppi_avx2_##name
-#define PPI_SIMD_NAME "avx2:"
-#define VW 8
-#define VG_ROWS 6
-#define VG_VECS 2
+#define PPI_SIMD_NAME  "avx2:"
+#define VW             8
+#define VG_ROWS        6
+#define VG_VECS        2
 
 typedef __m256 vf;
 typedef __m256i vi;
@@ -19,12 +19,24 @@ typedef __m256i vi;
 VFN vi v_tail(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-VFN vf v_set(float x) { return _mm256_set1_ps(x); }
-VFN vf v_zero(void) { return _mm256_setzero_ps(); }
-VFN vf v_load(const float *p) { return _mm256_loadu_ps(p); }
-VFN vf v_load_n(const float *p, int64_t n) { return _mm256_maskload_ps(p, v_tail(n)); }
-VFN void v_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
-VFN void v_store_n(float *p, vf x, int64_t n) { _mm256_maskstore_ps(p, v_tail(n), x); }
+VFN vf v_set(float x) {
+    return _mm256_set1_ps(x);
+}
+VFN vf v_zero(void) {
+    return _mm256_setzero_ps();
+}
+VFN vf v_load(const float *p) {
+    return _mm256_loadu_ps(p);
+}
+VFN vf v_load_n(const float *p, int64_t n) {
+    return _mm256_maskload_ps(p, v_tail(n));
+}
+VFN void v_store(float *p, vf x) {
+    _mm256_storeu_ps(p, x);
+}
+VFN void v_store_n(float *p, vf x, int64_t n) {
+    _mm256_maskstore_ps(p, v_tail(n), x);
+}
 VFN vf v_bf16_widen(__m128i h) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
@@ -33,34 +45,61 @@ VFN __m128i v_bf16_narrow(vf x) {
     const vi b = _mm256_castps_si256(x);
     const vi high = _mm256_srli_epi32(b, 16);
     const vi lsb = _mm256_and_si256(high, _mm256_set1_epi32(1));
-    const vi r = _mm256_srli_epi32(_mm256_add_epi32(_mm256_add_epi32(b, _mm256_set1_epi32(0x7fff)), lsb), 16);
+    const vi r = _mm256_srli_epi32(
+        _mm256_add_epi32(_mm256_add_epi32(b, _mm256_set1_epi32(0x7fff)), lsb), 16);
     const vi nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
     const vi y = _mm256_blendv_epi8(r, _mm256_or_si256(high, _mm256_set1_epi32(0x40)), nan);
     return _mm_packus_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
 }
-VFN vf v_load_bf16(const uint16_t *p) { return v_bf16_widen(_mm_loadu_si128((const __m128i *)p)); }
+VFN vf v_load_bf16(const uint16_t *p) {
+    return v_bf16_widen(_mm_loadu_si128((const __m128i *)p));
+}
 VFN vf v_load_bf16_n(const uint16_t *p, int64_t n) {
     uint16_t t[8] = {0};
     for (int64_t i = 0; i < n; i++) t[i] = p[i];
     return v_load_bf16(t);
 }
-VFN void v_store_bf16(uint16_t *p, vf x) { _mm_storeu_si128((__m128i *)p, v_bf16_narrow(x)); }
+VFN void v_store_bf16(uint16_t *p, vf x) {
+    _mm_storeu_si128((__m128i *)p, v_bf16_narrow(x));
+}
 VFN void v_store_bf16_n(uint16_t *p, vf x, int64_t n) {
     uint16_t t[8];
     v_store_bf16(t, x);
     for (int64_t i = 0; i < n; i++) p[i] = t[i];
 }
-VFN vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
-VFN vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
-VFN vf v_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
-VFN vf v_div(vf a, vf b) { return _mm256_div_ps(a, b); }
-VFN vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
-VFN vf v_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
-VFN vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
-VFN vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
-VFN vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
-VFN vf v_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
-VFN vf v_gt(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
+VFN vf v_add(vf a, vf b) {
+    return _mm256_add_ps(a, b);
+}
+VFN vf v_sub(vf a, vf b) {
+    return _mm256_sub_ps(a, b);
+}
+VFN vf v_mul(vf a, vf b) {
+    return _mm256_mul_ps(a, b);
+}
+VFN vf v_div(vf a, vf b) {
+    return _mm256_div_ps(a, b);
+}
+VFN vf v_fma(vf a, vf b, vf c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+VFN vf v_fnma(vf a, vf b, vf c) {
+    return _mm256_fnmadd_ps(a, b, c);
+}
+VFN vf v_max(vf a, vf b) {
+    return _mm256_max_ps(a, b);
+}
+VFN vf v_min(vf a, vf b) {
+    return _mm256_min_ps(a, b);
+}
+VFN vf v_sqrt(vf a) {
+    return _mm256_sqrt_ps(a);
+}
+VFN vf v_abs(vf a) {
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+VFN vf v_gt(vf a, vf b, vf x, vf y) {
+    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
 VFN vf v_copysign(vf mag, vf sign) {
     const vf m = _mm256_set1_ps(-0.0f);
     return _mm256_or_ps(_mm256_and_ps(m, sign), _mm256_andnot_ps(m, mag));
@@ -75,10 +114,15 @@ VFN float v_hmax(vf a) {
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
-VFN vf v_fill_n(vf x, int64_t n, vf fill) { return _mm256_blendv_ps(fill, x, _mm256_castsi256_ps(v_tail(n))); }
-VFN vf v_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+VFN vf v_fill_n(vf x, int64_t n, vf fill) {
+    return _mm256_blendv_ps(fill, x, _mm256_castsi256_ps(v_tail(n)));
+}
+VFN vf v_round(vf x) {
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 VFN vf v_scale2(vf x, vf n) {
-    const vi e = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    const vi e =
+        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
     return _mm256_mul_ps(x, _mm256_castsi256_ps(e));
 }
 VFN vf v_keep_below(const uint32_t *word, uint32_t limit, vf x) {
@@ -88,7 +132,8 @@ VFN vf v_keep_below(const uint32_t *word, uint32_t limit, vf x) {
     return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_cmpgt_epi32(l, w)));
 }
 VFN int v_all_finite(vf x) {
-    return _mm256_movemask_ps(_mm256_cmp_ps(v_abs(x), _mm256_set1_ps(3.402823466e38f), _CMP_LE_OQ)) == 0xff;
+    return _mm256_movemask_ps(
+               _mm256_cmp_ps(v_abs(x), _mm256_set1_ps(3.402823466e38f), _CMP_LE_OQ)) == 0xff;
 }
 VFN double v_sum_squares(vf x) {
     const __m256d lo = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
@@ -129,9 +174,13 @@ VFN void v_mul_wide(vi a, uint32_t m, vi *hi, vi *lo) {
 VFN vi v_xor3(vi a, vi b, uint32_t c) {
     return _mm256_xor_si256(_mm256_xor_si256(a, b), _mm256_set1_epi32((int)c));
 }
-VFN vi v_iset(uint32_t x) { return _mm256_set1_epi32((int)x); }
+VFN vi v_iset(uint32_t x) {
+    return _mm256_set1_epi32((int)x);
+}
 /* Lane l holds block 2 (l % 4) + l / 4. */
-VFN vi v_block_order(uint32_t x) { return _mm256_add_epi32(v_iset(x), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)); }
+VFN vi v_block_order(uint32_t x) {
+    return _mm256_add_epi32(v_iset(x), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+}
 VFN void v_interleave4(uint32_t out[4 * VW], vi a, vi b, vi c, vi d) {
     const vi ab0 = _mm256_unpacklo_epi32(a, b);
     const vi ab1 = _mm256_unpackhi_epi32(a, b);

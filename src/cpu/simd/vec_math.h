@@ -12,7 +12,8 @@ VFN vf v_get(const void *p, ppi_dtype t, int64_t i) {
 }
 /* The same, n < VW elements, other lanes 0. */
 VFN vf v_get_n(const void *p, ppi_dtype t, int64_t i, int64_t n) {
-    return t == PPI_F32 ? v_load_n((const float *)p + i, n) : v_load_bf16_n((const uint16_t *)p + i, n);
+    return t == PPI_F32 ? v_load_n((const float *)p + i, n)
+                        : v_load_bf16_n((const uint16_t *)p + i, n);
 }
 VFN void v_put(void *p, ppi_dtype t, int64_t i, vf x) {
     if (t == PPI_F32) {
@@ -68,19 +69,23 @@ VFN vf v_erf(vf x, vf *gauss) {
 VFN vf v_act(vf x, ppi_act act) {
     const vf half = v_set(0.5f);
     switch (act) {
-        case PPI_ACT_RELU: return v_max(v_zero(), x);
-        case PPI_ACT_TANH: return v_tanh(x);
-        case PPI_ACT_GELU_TANH: {
-            /* 0.5 x (1 + tanh(u)) = x / (1 + e^(-2u)) */
-            const vf u = v_mul(v_mul(x, v_set(-1.5957691216f)), v_fma(v_mul(x, x), v_set(0.044715f), v_set(1.0f)));
-            return v_div(x, v_add(v_set(1.0f), v_exp(u)));
-        }
-        case PPI_ACT_GELU_ERF: {
-            vf gauss;
-            const vf e = v_erf(v_mul(x, v_set(0.70710678f)), &gauss);
-            return v_mul(v_mul(half, x), v_add(v_set(1.0f), e));
-        }
-        default: return x;
+    case PPI_ACT_RELU:
+        return v_max(v_zero(), x);
+    case PPI_ACT_TANH:
+        return v_tanh(x);
+    case PPI_ACT_GELU_TANH: {
+        /* 0.5 x (1 + tanh(u)) = x / (1 + e^(-2u)) */
+        const vf u = v_mul(v_mul(x, v_set(-1.5957691216f)),
+                           v_fma(v_mul(x, x), v_set(0.044715f), v_set(1.0f)));
+        return v_div(x, v_add(v_set(1.0f), v_exp(u)));
+    }
+    case PPI_ACT_GELU_ERF: {
+        vf gauss;
+        const vf e = v_erf(v_mul(x, v_set(0.70710678f)), &gauss);
+        return v_mul(v_mul(half, x), v_add(v_set(1.0f), e));
+    }
+    default:
+        return x;
     }
 }
 
@@ -88,22 +93,25 @@ VFN vf v_act(vf x, ppi_act act) {
 VFN vf v_act_grad(vf x, ppi_act act) {
     const vf one = v_set(1.0f);
     switch (act) {
-        case PPI_ACT_RELU: return v_gt(x, v_zero(), one, v_zero());
-        case PPI_ACT_TANH: return v_fnma(x, x, one);
-        case PPI_ACT_GELU_TANH: {
-            /* s = (1 + tanh u) / 2; derivative s + x s (1 - s) 2 u' */
-            const vf x2 = v_mul(x, x);
-            const vf u = v_mul(v_mul(x, v_set(-1.5957691216f)), v_fma(x2, v_set(0.044715f), one));
-            const vf s = v_div(one, v_add(one, v_exp(u)));
-            const vf du = v_fma(x2, v_set(1.5957691216f * 0.134145f), v_set(1.5957691216f));
-            return v_fma(v_mul(v_mul(x, s), v_sub(one, s)), du, s);
-        }
-        case PPI_ACT_GELU_ERF: {
-            vf gauss;
-            const vf e = v_erf(v_mul(x, v_set(0.70710678f)), &gauss);
-            return v_fma(v_mul(x, v_set(0.39894228f)), gauss, v_mul(v_set(0.5f), v_add(one, e)));
-        }
-        default: return one;
+    case PPI_ACT_RELU:
+        return v_gt(x, v_zero(), one, v_zero());
+    case PPI_ACT_TANH:
+        return v_fnma(x, x, one);
+    case PPI_ACT_GELU_TANH: {
+        /* s = (1 + tanh u) / 2; derivative s + x s (1 - s) 2 u' */
+        const vf x2 = v_mul(x, x);
+        const vf u = v_mul(v_mul(x, v_set(-1.5957691216f)), v_fma(x2, v_set(0.044715f), one));
+        const vf s = v_div(one, v_add(one, v_exp(u)));
+        const vf du = v_fma(x2, v_set(1.5957691216f * 0.134145f), v_set(1.5957691216f));
+        return v_fma(v_mul(v_mul(x, s), v_sub(one, s)), du, s);
+    }
+    case PPI_ACT_GELU_ERF: {
+        vf gauss;
+        const vf e = v_erf(v_mul(x, v_set(0.70710678f)), &gauss);
+        return v_fma(v_mul(x, v_set(0.39894228f)), gauss, v_mul(v_set(0.5f), v_add(one, e)));
+    }
+    default:
+        return one;
     }
 }
 
