@@ -56,14 +56,18 @@ fuzz: setup
 	@cmake -S . -B build-fuzz -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
 	    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DPP_FUZZ=ON -DPP_WERROR=OFF
 	@cmake --build build-fuzz -j $(JOBS) --target fuzzers
-	@set -e; for source in tests/fuzz/fuzz_*.c; do \
-	    name=$$(basename $$source .c | sed 's/^fuzz_//'); \
-	    mkdir -p build-fuzz/found/$$name build-fuzz/broken; \
-	    echo "fuzz $$name: $(FUZZ_SECONDS) s"; \
-	    (cd build-fuzz && fuzz/libfuzzer_$$name -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
-	        -print_final_stats=1 -artifact_prefix=broken/$$name- found/$$name \
-	        ../tests/fuzz/corpus/$$name); \
-	done
+	@failed=0; cd build-fuzz && mkdir -p found broken || exit 1; \
+	export LSAN_OPTIONS=suppressions=../tests/fuzz/lsan.supp:print_suppressions=0; \
+	for source in ../tests/fuzz/fuzz_*.c; do \
+	    name=$$(basename $$source .c | sed 's/^fuzz_//'); mkdir -p found/$$name; \
+	    if fuzz/libfuzzer_$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        -artifact_prefix=broken/$$name- found/$$name ../tests/fuzz/corpus/$$name \
+	        > fuzz/$$name.log 2>&1; then \
+	        echo "fuzz $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' fuzz/$$name.log) runs, none broken"; \
+	    else \
+	        failed=1; tail -n 60 fuzz/$$name.log; echo "fuzz $$name: BROKEN"; \
+	    fi; \
+	done; exit $$failed
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)

@@ -10,7 +10,7 @@
 #include "data/meta.h"
 
 /* The HDF5 library loses a few bytes on some damaged files; the leak checker is told so. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {
     return "leak:libhdf5";
 }
