@@ -99,6 +99,12 @@ pp_status ppi_env_entry_at(ppi_env_entry *out, int index, const ppi_env_options 
 }
 
 static pp_status unknown(const char *id) {
+    /* A two-player ROM gets its own reason. */
+    char path[PPI_PATH_SIZE];
+    if (strncmp(id, "ale/", 4) == 0 &&
+        ppi_env_find_rom(path, sizeof(path), NULL, id + 4, NULL) == PP_ERR_UNSUPPORTED) {
+        return PP_ERR_UNSUPPORTED;
+    }
     const char *nearest = ppi_nearest_name(id, names(), N_ENVS);
     if (nearest == NULL) {
         /* A bare game name: compare with the part behind the slash. */
@@ -230,19 +236,8 @@ pp_status ppi_env_create(ppi_env *out, const char *id, const ppi_env_options *op
         ppi_env_options_default(&defaults);
         options = &defaults;
     }
-    const bool atari = strncmp(id, "ale/", 4) == 0;
     const pp_env_vtable *arcade = find_arcade(id);
-    if (arcade == NULL && !ppi_env_known(id)) {
-        if (atari) {
-            /* A two-player ROM gets its own reason. */
-            char path[PPI_PATH_SIZE];
-            if (ppi_env_find_rom(path, sizeof(path), NULL, id + 4, options) ==
-                PP_ERR_UNSUPPORTED) {
-                return PP_ERR_UNSUPPORTED;
-            }
-        }
-        return unknown(id);
-    }
+    if (arcade == NULL && !ppi_env_known(id)) return unknown(id);
     ppi_episode_rules rules;
     PPI_TRY(ppi_episode_rules_for(&rules, id, options));
     pp_env_config config = {
