@@ -60,7 +60,9 @@ fuzz: setup
 	export LSAN_OPTIONS=suppressions=../tests/fuzz/lsan.supp:print_suppressions=0; \
 	for source in ../tests/fuzz/fuzz_*.c; do \
 	    name=$$(basename $$source .c | sed 's/^fuzz_//'); mkdir -p found/$$name; \
+	    words=../tests/fuzz/$$name.dict; \
 	    if fuzz/libfuzzer_$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        $$([ -f $$words ] && echo -dict=$$words) -timeout=20 \
 	        -artifact_prefix=broken/$$name- found/$$name ../tests/fuzz/corpus/$$name \
 	        > fuzz/$$name.log 2>&1; then \
 	        echo "fuzz $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' fuzz/$$name.log) runs, none broken"; \

@@ -21,6 +21,7 @@ ppi_find_dep(jansson libjansson-dev jansson.h jansson)
 ppi_find_dep(inih libinih-dev ini.h inih)
 ppi_find_dep(zlib zlib1g-dev zlib.h z)
 ppi_find_dep(png libpng-dev png.h png)
+ppi_find_dep(jpeg libjpeg-dev jpeglib.h jpeg)
 ppi_find_dep(gif libgif-dev gif_lib.h gif)
 
 # Debian keeps the serial HDF5 in a folder of its own, with its own library name.

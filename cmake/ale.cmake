@@ -2,8 +2,10 @@
 #
 # The plugin is compiled by the compiler that built libale.a: the archive holds link-time
 # optimisation data that only the same compiler reads. It lies beside the program and is opened at
-# run time; the program itself never links it.
+# run time; the program itself never links it. It is built for the processor of this machine, as
+# nothing that contains the emulator is handed on.
 option(PP_ALE "Build the Arcade Learning Environment plugin where it was set up" ON)
+set(PP_ALE_FLAGS "-O3;-march=native" CACHE STRING "Optimisation flags of the plugin")
 
 if(DEFINED ENV{POLYPLAY_DEPS})
   set(PP_ALE_ROOT "$ENV{POLYPLAY_DEPS}/ale" CACHE PATH "Where tools/setup_ale installed ALE")
@@ -29,7 +31,7 @@ else()
   set(PP_ALE_PLUGIN ${CMAKE_BINARY_DIR}/polyplay-ale.so)
   add_custom_command(
     OUTPUT ${PP_ALE_PLUGIN}
-    COMMAND ${PP_ALE_COMPILER} -std=c++17 -O3 -DNDEBUG -fPIC -shared -fvisibility=hidden
+    COMMAND ${PP_ALE_COMPILER} -std=c++17 ${PP_ALE_FLAGS} -DNDEBUG -fPIC -shared -fvisibility=hidden
             -fno-access-control -I${CMAKE_SOURCE_DIR}/include -I${PP_ALE_ROOT}/include
             -isystem ${PP_ALE_ROOT}/include/ale
             ${CMAKE_SOURCE_DIR}/plugins/ale/ale_shim.cpp ${PP_ALE_ROOT}/lib/libale.a

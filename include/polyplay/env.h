@@ -18,7 +18,7 @@ extern "C" {
 
 #define PP_ENV_ABI_VERSION 1
 /* Size of the joystick vocabulary shared by all games: the 18 Atari actions. */
-#define PP_ENV_ACTIONS 18
+#define PP_ENV_ACTIONS  18
 #define PP_ENV_ID_BYTES 64
 /* Seed that keeps the generator where it is: the next episode of the same random stream. */
 #define PP_ENV_KEEP_SEED UINT64_MAX
@@ -30,27 +30,27 @@ typedef struct pp_env_error {
 
 /* What an instance is: shapes, actions, limits and the facts that belong beside a score. */
 typedef struct pp_env_spec {
-    char id[PP_ENV_ID_BYTES];            /* "ale/breakout", "arcade/catch" */
-    int32_t obs_h;                       /* rows of one uint8 observation, order H,W,C */
-    int32_t obs_w;                       /* columns */
-    int32_t obs_c;                       /* channels */
-    int32_t render_h;                    /* rows of the RGB picture of render */
-    int32_t render_w;                    /* columns */
-    int32_t action_count;                /* actions accepted: 18; unknown to the game = NOOP */
-    int32_t min_actions;                 /* entries used in action_list */
-    int32_t action_list[PP_ENV_ACTIONS]; /* minimal id -> full Atari id */
+    char id[PP_ENV_ID_BYTES];              /* "ale/breakout", "arcade/catch" */
+    int32_t obs_h;                         /* rows of one uint8 observation, order H,W,C */
+    int32_t obs_w;                         /* columns */
+    int32_t obs_c;                         /* channels */
+    int32_t render_h;                      /* rows of the RGB picture of render */
+    int32_t render_w;                      /* columns */
+    int32_t action_count;                  /* actions accepted: 18; unknown to the game = NOOP */
+    int32_t min_actions;                   /* entries used in action_list */
+    int32_t action_list[PP_ENV_ACTIONS];   /* minimal id -> full Atari id */
     char action_names[PP_ENV_ACTIONS][16]; /* names of the minimal ids, upper case */
-    int32_t frame_skip;                  /* emulated frames per step */
-    int32_t max_steps;                   /* cap in steps, 0 = none; reaching it sets truncated */
-    int32_t noop_max;                    /* most random no-op steps after a reset */
-    int32_t fire_reset;                  /* 1: FIRE is pressed after a reset */
-    int32_t mode;                        /* game mode */
-    int32_t difficulty;                  /* game difficulty */
-    double sticky;                       /* probability that the previous action is repeated */
-    char view[16];                       /* "planes", "grey84" or "screen" */
-    char backend[64];                    /* "ale", "arcade" */
+    int32_t frame_skip;                    /* emulated frames per step */
+    int32_t max_steps;                     /* cap in steps, 0 = none; reaching it sets truncated */
+    int32_t noop_max;                      /* most random no-op frames after a reset */
+    int32_t fire_reset;                    /* 1: FIRE is pressed after a reset */
+    int32_t mode;                          /* game mode */
+    int32_t difficulty;                    /* game difficulty */
+    double sticky;                         /* probability that the previous action is repeated */
+    char view[16];                         /* "planes", "grey84" or "screen" */
+    char backend[64];                      /* "ale", "arcade" */
     char backend_version[32];
-    char rom_md5[33];                    /* empty without a ROM */
+    char rom_md5[33]; /* empty without a ROM */
 } pp_env_spec;
 
 /* What to create. struct_size = sizeof(pp_env_config) of the caller. */
@@ -62,7 +62,7 @@ typedef struct pp_env_config {
     double sticky;        /* 0..1 */
     int32_t mode;
     int32_t difficulty;
-    int32_t max_steps;    /* cap in steps, 0 = none */
+    int32_t max_steps; /* cap in steps, 0 = none */
     int32_t noop_max;
     int32_t fire_reset;
 } pp_env_config;

@@ -11,6 +11,7 @@
 // emulator and not part of the state that it saves; save_state and load_state carry it.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -21,6 +22,10 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#if defined(__AVX512VBMI__)
+#include <immintrin.h>
+#endif
 
 #include <polyplay/env.h>
 
@@ -55,6 +60,7 @@ struct Game {
     float sticky = 0.0f;
     int32_t mode = 0;
     int32_t difficulty = 0;
+    uint8_t grey[256] = {}; // grey level of each palette entry
     std::unique_ptr<ale::ALEInterface> emulator;
     std::vector<uint8_t> start; // saved state of a freshly loaded game after its reset
 };
@@ -172,6 +178,10 @@ int32_t set_variant(Game *self, pp_env_error *error) {
     return kOk;
 }
 
+ale::stella::TIA &video_chip(const Game &game) {
+    return static_cast<ale::stella::TIA &>(game.emulator->theOSystem->console().mediaSource());
+}
+
 void ale_destroy(void *env) {
     delete static_cast<Game *>(env);
 }
@@ -206,9 +216,35 @@ void ale_describe(const void *env, pp_env_spec *spec) {
     std::snprintf(spec->rom_md5, sizeof(spec->rom_md5), "%s", game.md5.c_str());
 }
 
+// Grey levels of the palette, looked up in the emulator's own table.
+void read_palette(Game *game) {
+    uint8_t entries[256];
+    for (int i = 0; i < 256; i++) {
+        entries[i] = static_cast<uint8_t>(i);
+    }
+    // The level of an entry stands behind it, so the last entry has none.
+    game->emulator->theOSystem->colourPalette().applyPaletteGrayscale(game->grey, entries, 255);
+}
+
 void write_gray(const Game &game, uint8_t *obs) {
-    game.emulator->theOSystem->colourPalette().applyPaletteGrayscale(
-        obs, game.emulator->getScreen().getArray(), screen_size(game));
+    const uint8_t *screen = game.emulator->getScreen().getArray();
+    const size_t size = screen_size(game);
+    size_t i = 0;
+#if defined(__AVX512VBMI__)
+    const __m512i table[4] = {_mm512_loadu_si512(game.grey), _mm512_loadu_si512(game.grey + 64),
+                              _mm512_loadu_si512(game.grey + 128),
+                              _mm512_loadu_si512(game.grey + 192)};
+    for (; i + 64 <= size; i += 64) {
+        const __m512i index = _mm512_loadu_si512(screen + i);
+        const __m512i low = _mm512_permutex2var_epi8(table[0], index, table[1]);
+        const __m512i high = _mm512_permutex2var_epi8(table[2], index, table[3]);
+        const __mmask64 upper = _mm512_movepi8_mask(index);
+        _mm512_storeu_si512(obs + i, _mm512_mask_mov_epi8(low, upper, high));
+    }
+#endif
+    for (; i < size; i++) {
+        obs[i] = game.grey[screen[i]];
+    }
 }
 
 void fill_result(const Game &game, double reward, int32_t frames, pp_env_result *result) {
@@ -241,10 +277,6 @@ int32_t ale_observe(void *env, uint8_t *obs, pp_env_error *error) {
         write_gray(*static_cast<Game *>(env), obs);
         return kOk;
     });
-}
-
-ale::stella::TIA &video_chip(const Game &game) {
-    return static_cast<ale::stella::TIA &>(game.emulator->theOSystem->console().mediaSource());
 }
 
 // Distance of a mask from the start of its table, in entries. The emulator leaves a mask far outside
@@ -392,6 +424,7 @@ int32_t ale_reset(void *env, uint64_t seed, uint8_t *obs, pp_env_result *result,
     });
 }
 
+
 int32_t ale_create(void **out, const pp_env_config *config, pp_env_error *error) {
     *out = nullptr;
     if (config->struct_size < sizeof(pp_env_config) || config->rom_path == nullptr) {
@@ -410,6 +443,7 @@ int32_t ale_create(void **out, const pp_env_config *config, pp_env_error *error)
         }
         game->emulator = std::make_unique<ale::ALEInterface>();
         load(game.get());
+        read_palette(game.get());
         game->mode = config->mode;
         game->difficulty = config->difficulty;
         const int32_t variant_status = set_variant(game.get(), error);

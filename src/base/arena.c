@@ -1,4 +1,5 @@
-/* Arena: a list of blocks, each at least twice as large as the requests so far need. */
+/* Arena: a list of blocks, each twice as large as the one before up to 1 MiB, or as large as a
+ * single request needs. */
 #include "base/arena.h"
 
 #include <assert.h>

@@ -15,8 +15,14 @@
 /* Non-zero when processor and operating system support the feature, for example
  * PPI_CPU_SUPPORTS("avx2"). */
 #define PPI_CPU_SUPPORTS(feature) __builtin_cpu_supports(feature)
+/* Compiles one function for AVX2, whatever the file is compiled for. PPI_HAVE_AVX2 says whether the
+ * intrinsics exist; the caller asks the processor. */
+#define PPI_HAVE_AVX2 1
+#define PPI_TARGET_AVX2 __attribute__((target("avx2")))
 #else
 #define PPI_CPU_SUPPORTS(feature) 0
+#define PPI_HAVE_AVX2 0
+#define PPI_TARGET_AVX2
 #endif
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "base/error.h"
 
 static const char *const isa_names[] = {
     [PPI_ISA_REF] = "ref",
@@ -68,13 +69,23 @@ const char *ppi_cpu_features(void) {
     return feature_text;
 }
 
+/* The set of this name, PPI_ISA_COUNT when there is none. */
+static int find_isa(const char *name) {
+    int isa = 0;
+    while (isa < PPI_ISA_COUNT && strcmp(name, isa_names[isa]) != 0) isa++;
+    return isa;
+}
+
 ppi_isa ppi_cpu_isa_limit(ppi_isa detected, const char *limit) {
-    if (limit == NULL) return detected;
-    for (int isa = 0; isa < PPI_ISA_COUNT; isa++) {
-        if (strcmp(limit, isa_names[isa]) == 0)
-            return isa < (int)detected ? (ppi_isa)isa : detected;
-    }
-    return detected;
+    const int isa = limit != NULL ? find_isa(limit) : PPI_ISA_COUNT;
+    return isa < (int)detected ? (ppi_isa)isa : detected;
+}
+
+pp_status ppi_cpu_isa_check(void) {
+    const char *limit = getenv("POLYPLAY_MAX_ISA");
+    if (limit == NULL || limit[0] == '\0' || find_isa(limit) < PPI_ISA_COUNT) return PP_OK;
+    return ppi_fail(PP_ERR_ARGUMENT,
+                    "POLYPLAY_MAX_ISA is \"%s\", expected ref, avx2, avx512 or avx512_bf16", limit);
 }
 
 const char *ppi_isa_name(ppi_isa isa) {

@@ -2,6 +2,8 @@
 #ifndef PPI_BASE_CPU_H
 #define PPI_BASE_CPU_H
 
+#include <polyplay/status.h>
+
 /* Instruction sets that kernels are written for, each including the ones before it. */
 typedef enum ppi_isa {
     PPI_ISA_REF,         /* plain C */
@@ -20,6 +22,10 @@ ppi_isa ppi_cpu_isa_detected(void);
 
 /* The lower of `detected` and the limit text (NULL, empty or unknown: no limit). */
 ppi_isa ppi_cpu_isa_limit(ppi_isa detected, const char *limit);
+
+/* PP_ERR_ARGUMENT when POLYPLAY_MAX_ISA is set to something that names no set; for the start of a
+ * program, as ppi_cpu_isa itself takes such a text for no limit. */
+pp_status ppi_cpu_isa_check(void);
 
 /* "ref", "avx2", "avx512", "avx512_bf16". */
 const char *ppi_isa_name(ppi_isa isa);

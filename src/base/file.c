@@ -127,33 +127,40 @@ pp_status ppi_file_remove(const char *path) {
     return ppi_fail_errno("cannot remove \"%s\"", path);
 }
 
-/* Creates `temporary` with the data, on disk when it returns PP_OK. */
-static pp_status write_synced(const char *temporary, const void *data, size_t size) {
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return ppi_fail_errno("cannot create \"%s\"", temporary);
-    pp_status status = ppi_file_write_all_fd(fd, data, size, temporary);
-    if (status == PP_OK) status = ppi_file_sync_fd(fd, temporary);
-    if (close(fd) != 0 && status == PP_OK)
-        status = ppi_fail_errno("cannot close \"%s\"", temporary);
-    return status;
-}
-
-pp_status ppi_file_write_atomic(const char *path, const void *data, size_t size) {
-    char temporary[PPI_PATH_SIZE];
-    char folder[PPI_PATH_SIZE];
-    const int length = snprintf(temporary, sizeof temporary, "%s.tmp%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary) {
+pp_status ppi_replace_begin(ppi_replace *r, const char *path) {
+    r->fd = -1;
+    const int length =
+        snprintf(r->temporary, sizeof r->temporary, "%s.tmp%ld", path, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof r->temporary) {
         return ppi_fail(PP_ERR_ARGUMENT, "path of %zu bytes is too long: \"%.60s...\"",
                         strlen(path), path);
     }
-    PPI_TRY(ppi_path_dir(folder, sizeof folder, path));
-    pp_status status = write_synced(temporary, data, size);
-    if (status == PP_OK) status = ppi_rename(temporary, path);
+    memcpy(r->path, path, strlen(path) + 1);
+    r->fd = open(r->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return r->fd >= 0 ? PP_OK : ppi_fail_errno("cannot create \"%s\"", r->temporary);
+}
+
+pp_status ppi_replace_end(ppi_replace *r, pp_status status) {
+    char folder[PPI_PATH_SIZE];
+    if (r->fd < 0) return status;
+    if (status == PP_OK) status = ppi_file_sync_fd(r->fd, r->temporary);
+    if (close(r->fd) != 0 && status == PP_OK) {
+        status = ppi_fail_errno("cannot close \"%s\"", r->temporary);
+    }
+    r->fd = -1;
+    if (status == PP_OK) status = ppi_rename(r->temporary, r->path);
     if (status != PP_OK) {
-        unlink(temporary);
+        unlink(r->temporary);
         return status;
     }
+    PPI_TRY(ppi_path_dir(folder, sizeof folder, r->path));
     return ppi_dir_sync(folder);
+}
+
+pp_status ppi_file_write_atomic(const char *path, const void *data, size_t size) {
+    ppi_replace r;
+    PPI_TRY(ppi_replace_begin(&r, path));
+    return ppi_replace_end(&r, ppi_file_write_all_fd(r.fd, data, size, r.temporary));
 }
 
 bool ppi_file_exists(const char *path) {

@@ -15,9 +15,26 @@ enum { PPI_PATH_SIZE = 4096 }; /* bytes of a path buffer */
  * ppi_free. */
 pp_status ppi_file_read_all(const char *path, char **data, size_t *size);
 
-/* Replaces the file so that a crash leaves the old or the new content: temporary file in the same
- * folder, fsync, rename, fsync of the folder. On failure the temporary file is gone and the old
- * file untouched. */
+/* A file that is being replaced: what is written to `fd` becomes the content of `path` at the end.
+ */
+typedef struct ppi_replace {
+    int fd; /* of the temporary file, -1 = none */
+    char path[PPI_PATH_SIZE];
+    char temporary[PPI_PATH_SIZE]; /* in the folder of `path` */
+} ppi_replace;
+
+/* Opens the temporary file (mode 0666 less the umask) for writing to r->fd. On failure there is
+ * nothing to end. */
+pp_status ppi_replace_begin(ppi_replace *r, const char *path);
+
+/* Ends a replacement whose writing gave `status`. PP_OK: fsync, rename over the path, fsync of the
+ * folder. Any failure, the caller's included: the temporary file is gone, and the old file
+ * untouched unless only the folder's fsync failed. Returns the first failure; calling it twice is
+ * harmless. */
+pp_status ppi_replace_end(ppi_replace *r, pp_status status);
+
+/* Replaces the file by these bytes so that a crash leaves the old or the new content; failures as
+ * for ppi_replace_end. */
 pp_status ppi_file_write_atomic(const char *path, const void *data, size_t size);
 
 /* Writes all bytes to an open descriptor, continuing after short writes. `path` serves the error

@@ -82,10 +82,11 @@ pp_status ppi_gz_read_exact(ppi_gz *gz, void *data, size_t size) {
     return ppi_fail(PP_ERR_CORRUPT, "\"%s\" ends after %zu of %zu bytes", gz->path, got, size);
 }
 
-/* Reads the rest of gz into `out`, one byte more than the limit at most. */
+/* Reads the rest of gz into `out`, one byte more than the limit at most (0: no limit). */
 static pp_status read_rest(ppi_gz *gz, size_t max_bytes, ppi_buf *out) {
     for (;;) {
         size_t want = out->len > FIRST_READ ? out->len : FIRST_READ;
+        if (max_bytes > 0 && want > max_bytes - out->len) want = max_bytes - out->len + 1;
         size_t got;
         PPI_TRY(ppi_buf_reserve(out, want));
         PPI_TRY(ppi_gz_read(gz, out->data + out->len, want, &got));

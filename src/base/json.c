@@ -207,20 +207,22 @@ static pp_status get_member(const ppi_json *object, const char *key, const ppi_j
     return *out != NULL ? PP_OK : ppi_fail(PP_ERR_NOT_FOUND, "key \"%s\" is missing", key);
 }
 
-pp_status ppi_json_get_object(const ppi_json *object, const char *key, const ppi_json **out) {
+/* The member when it is of this kind. */
+static pp_status get_kind(const ppi_json *object, const char *key, ppi_json_kind kind,
+                          const ppi_json **out) {
     const ppi_json *value;
     PPI_TRY(get_member(object, key, &value));
-    if (ppi_json_kind_of(value) != PPI_JSON_OBJECT) return wrong_kind(value, key, "an object");
+    if (ppi_json_kind_of(value) != kind) return wrong_kind(value, key, kind_names[kind]);
     *out = value;
     return PP_OK;
 }
 
+pp_status ppi_json_get_object(const ppi_json *object, const char *key, const ppi_json **out) {
+    return get_kind(object, key, PPI_JSON_OBJECT, out);
+}
+
 pp_status ppi_json_get_array(const ppi_json *object, const char *key, const ppi_json **out) {
-    const ppi_json *value;
-    PPI_TRY(get_member(object, key, &value));
-    if (ppi_json_kind_of(value) != PPI_JSON_ARRAY) return wrong_kind(value, key, "an array");
-    *out = value;
-    return PP_OK;
+    return get_kind(object, key, PPI_JSON_ARRAY, out);
 }
 
 pp_status ppi_json_get_string(const ppi_json *object, const char *key, const char **out) {

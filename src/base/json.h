@@ -84,11 +84,11 @@ void ppi_jsonw_object_end(ppi_jsonw *w);
 void ppi_jsonw_array_begin(ppi_jsonw *w);
 void ppi_jsonw_array_end(ppi_jsonw *w);
 void ppi_jsonw_key(ppi_jsonw *w, const char *key);
-void ppi_jsonw_string(
-    ppi_jsonw *w, const char *text); /* NULL writes null; bytes that are not UTF-8 become U+FFFD */
+/* NULL writes null; bytes that are not UTF-8 become U+FFFD. */
+void ppi_jsonw_string(ppi_jsonw *w, const char *text);
 void ppi_jsonw_i64(ppi_jsonw *w, int64_t value);
-void ppi_jsonw_f64(ppi_jsonw *w,
-                   double value); /* exact; null for NaN and infinities, which JSON lacks */
+/* Exact; null for NaN and infinities, which JSON lacks. */
+void ppi_jsonw_f64(ppi_jsonw *w, double value);
 void ppi_jsonw_bool(ppi_jsonw *w, bool value);
 void ppi_jsonw_null(ppi_jsonw *w);
 void ppi_jsonw_raw(ppi_jsonw *w, const char *text); /* a value already in JSON syntax */

@@ -106,6 +106,7 @@ void ppi_progress_finish(ppi_progress *progress) {
     char time_text[PPI_CLOCK_TEXT_SIZE];
     format_rate(rate_text, ppi_progress_rate(progress));
     ppi_clock_duration(time_text, ppi_clock_seconds() - progress->start_s);
-    ppi_log(PPI_LOG_INFO, "%s: %lld %s in %s (%s/s)", progress->what, (long long)progress->done,
-            progress->unit, time_text, rate_text);
+    ppi_log(PPI_LOG_INFO, "%s: %lld %s in %s (%s/s)", progress->what,
+            (long long)(progress->done - progress->start_done), progress->unit, time_text,
+            rate_text);
 }

@@ -34,10 +34,9 @@ typedef struct ppi_progress {
     char unit[16];
     int64_t total;
     int64_t done;
-    int64_t
-        start_done; /* units that were there at the start (resumed work), not counted in the rate */
-    double start_s; /* monotonic seconds */
-    double shown_s; /* time of the last line */
+    int64_t start_done; /* units there at the start (resumed work), not counted in the rate */
+    double start_s;     /* monotonic seconds */
+    double shown_s;     /* time of the last line */
 } ppi_progress;
 
 /* `what` names the work ("collect"), `unit` the thing counted ("steps"); both are copied. */
@@ -48,7 +47,7 @@ void ppi_progress_start(ppi_progress *progress, const char *what, const char *un
  * NULL). */
 void ppi_progress_update(ppi_progress *progress, int64_t done, const char *note);
 
-/* One last line as PPI_LOG_INFO with the total time and rate. */
+/* One last line as PPI_LOG_INFO: units done since the start, the time they took, and the rate. */
 void ppi_progress_finish(ppi_progress *progress);
 
 /* Units per second since the start; 0 before any time has passed. */

@@ -19,7 +19,19 @@ typedef enum ppi_fault_kind {
  * hook off. Process wide. */
 void ppi_fault_set(ppi_fault_kind kind, int64_t countdown);
 
-/* Switches every hook off. */
+/* The same, but every later operation of the kind fails as well until the hook is set anew: a disk
+ * that is full stays full. The handler is called once. */
+void ppi_fault_set_lasting(ppi_fault_kind kind, int64_t countdown);
+
+/* Operations a hook still lets pass, the failing one included: the countdown as it stands. A large
+ * countdown thus counts operations without letting one fail. */
+int64_t ppi_fault_left(ppi_fault_kind kind);
+
+/* Called on the thread of the operation when a countdown ends, before the operation fails; NULL =
+ * no call. A handler that kills the process ends it exactly there. */
+void ppi_fault_handler(void (*handler)(ppi_fault_kind kind));
+
+/* Switches every hook and the handler off. */
 void ppi_fault_clear(void);
 
 /* Called by the operation itself: counts down and tells whether it must fail now. */

@@ -32,7 +32,7 @@ static pp_status bad_number(const ppi_option *row, const char *text) {
     if (!has_range(row))
         return ppi_fail(PP_ERR_ARGUMENT, "option \"%s\" is \"%s\", expected %s", row->name, text,
                         kind);
-    return ppi_fail(PP_ERR_ARGUMENT, "option \"%s\" is \"%s\", expected %s from %g to %g",
+    return ppi_fail(PP_ERR_ARGUMENT, "option \"%s\" is \"%s\", expected %s from %.10g to %.10g",
                     row->name, text, kind, row->min, row->max);
 }
 

@@ -2,6 +2,7 @@
  */
 #include "base/options.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -56,8 +57,8 @@ static int min2(int a, int b) {
 }
 
 int ppi_edit_distance(const char *a, const char *b) {
-    int rows[3][DISTANCE_NAME +
-                1]; /* distances of the prefixes a[0..i-2], a[0..i-1], a[0..i] to all of b */
+    /* Distances of the prefixes a[0..i-2], a[0..i-1], a[0..i] to all of b. */
+    int rows[3][DISTANCE_NAME + 1];
     const int length_a = (int)strnlen(a, DISTANCE_NAME);
     const int length_b = (int)strnlen(b, DISTANCE_NAME);
     for (int j = 0; j <= length_b; j++) rows[0][j] = j;
@@ -109,15 +110,15 @@ pp_status ppi_options_unknown(const ppi_options *options, const char *name) {
     for (int i = 0; i < options->count; i++) {
         const char *known = options->entries[i].row->name;
         const char *alias = options->entries[i].row->alias;
+        const int alias_distance = alias != NULL ? ppi_edit_distance(name, alias) : INT_MAX;
         int distance = ppi_edit_distance(name, known);
         if (distance > 1 && same_name(last_part(known), last_part(name)))
-            distance = 1; /* wrong or no section */
-        if (alias != NULL) distance = min2(distance, ppi_edit_distance(name, alias));
+            distance = 1;              /* wrong or no section */
         if (strchr(name, '.') == NULL) /* a misspelt name without its section */
             distance = min2(distance, 1 + ppi_edit_distance(name, last_part(known)));
-        if (distance >= best_distance) continue;
-        best = known;
-        best_distance = distance;
+        if (min2(distance, alias_distance) >= best_distance) continue;
+        best = alias_distance < distance ? alias : known;
+        best_distance = min2(distance, alias_distance);
     }
     if (best == NULL)
         return ppi_fail(PP_ERR_ARGUMENT, "unknown option \"%s\"; --help lists all options", name);
@@ -229,6 +230,12 @@ static bool split_assignment(const char *arg, char *name, const char **value) {
     name[length] = '\0';
     *value = arg + length + 1;
     return true;
+}
+
+bool ppi_options_is_assignment(const char *arg) {
+    char name[NAME_SIZE];
+    const char *value;
+    return split_assignment(arg, name, &value);
 }
 
 /* Handles "--name", "--no-name" and "--name value"; *used is 1 when `next` was taken as the value.

@@ -67,6 +67,10 @@ pp_status ppi_options_set(ppi_options *options, const char *name, const char *va
 pp_status ppi_options_parse_args(ppi_options *options, int argc, char **argv, int *npositional,
                                  char **positional);
 
+/* True for an argument "name=value" that parse_args takes as an option: the name has letters,
+ * digits and "._-" alone, so a path such as "runs/lr=1" is none. */
+bool ppi_options_is_assignment(const char *arg);
+
 /* Reads "[section]" and "key = value" lines as section.key; errors carry path and line. Options set
  * before the failing line keep their new value. */
 pp_status ppi_options_load_ini(ppi_options *options, const char *path);

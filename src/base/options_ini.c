@@ -19,10 +19,9 @@ enum { NAME_SIZE = 128, PIECE = 150 };
 typedef struct line_source {
     const char *at;
     const char *end;
-    const char
-        *line_end;  /* of the line in progress, behind its last useful byte; NULL between lines */
-    int64_t line;   /* number of the line handed out last, from 1 */
-    bool continued; /* the last piece was not the first of its line */
+    const char *line_end; /* behind the line in progress, blanks cut; NULL between lines */
+    int64_t line;         /* number of the line handed out last, from 1 */
+    bool continued;       /* the last piece was not the first of its line */
 } line_source;
 
 typedef struct loader {

@@ -100,7 +100,7 @@ static void help_value(const ppi_option *row, ppi_buf *out) {
     ppi_buf_printf(out, "  --%s %s", row->name, name);
     if (row->alias != NULL) ppi_buf_printf(out, " (or --%s)", row->alias);
     if (row->def != NULL && row->def[0] != '\0') ppi_buf_printf(out, "  [%s]", row->def);
-    if (has_range) ppi_buf_printf(out, "  from %g to %g", row->min, row->max);
+    if (has_range) ppi_buf_printf(out, "  from %.10g to %.10g", row->min, row->max);
 }
 
 pp_status ppi_options_help(const ppi_options *options, ppi_buf *out) {

@@ -8,7 +8,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { MAX_SIDE = 32768 };
+/* LARGEST_RATIO: decoded bytes a byte of the file can stand for, a 1-bit palette deflated at best.
+ */
+enum { MAX_SIDE = 32768, LARGEST_RATIO = 8 * 3 * 1100 };
 
 pp_status ppi_png_write_buf(ppi_buf *out, const uint8_t *pixels, int64_t width, int64_t height,
                             int channels) {
@@ -43,8 +45,8 @@ pp_status ppi_png_write(const char *path, const uint8_t *pixels, int64_t width, 
     return status;
 }
 
-/* Decodes the opened image into fresh pixels. */
-static pp_status decode(ppi_image *out, png_image *image, const char *what) {
+/* Decodes the opened image of a file of `size` bytes into fresh pixels. */
+static pp_status decode(ppi_image *out, png_image *image, size_t size, const char *what) {
     const int channels = (image->format & PNG_FORMAT_FLAG_COLOR) != 0 ? 3 : 1;
     const png_color black = {0};
     if (image->width > MAX_SIDE || image->height > MAX_SIDE) {
@@ -52,7 +54,12 @@ static pp_status decode(ppi_image *out, png_image *image, const char *what) {
                         what, (unsigned)image->width, (unsigned)image->height, MAX_SIDE);
     }
     image->format = channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-    uint8_t *pixels = ppi_malloc((size_t)image->width * image->height * (size_t)channels);
+    const size_t bytes = (size_t)image->width * image->height * (size_t)channels;
+    if (bytes / LARGEST_RATIO > size) {
+        return ppi_fail(PP_ERR_CORRUPT, "%s claims %u x %u pixels in a file of %zu bytes", what,
+                        (unsigned)image->width, (unsigned)image->height, size);
+    }
+    uint8_t *pixels = ppi_malloc(bytes);
     if (pixels == NULL) return ppi_oom("a decoded image");
     if (!png_image_finish_read(image, &black, pixels, 0, NULL)) {
         ppi_free(pixels);
@@ -69,7 +76,7 @@ pp_status ppi_png_read_memory(ppi_image *out, const void *data, size_t size, con
     if (!png_image_begin_read_from_memory(&image, data, size)) {
         return ppi_fail(PP_ERR_CORRUPT, "%s is not a PNG: %s", what, image.message);
     }
-    const pp_status status = decode(out, &image, what);
+    const pp_status status = decode(out, &image, size, what);
     png_image_free(&image);
     return status;
 }

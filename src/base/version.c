@@ -12,17 +12,14 @@
 #define PPI_BUILD "by hand"
 #endif
 
-const char *ppi_version(void)
-{
+const char *ppi_version(void) {
     return PPI_VERSION;
 }
 
-const char *ppi_version_commit(void)
-{
+const char *ppi_version_commit(void) {
     return PPI_COMMIT;
 }
 
-const char *ppi_version_build(void)
-{
+const char *ppi_version_build(void) {
     return PPI_BUILD;
 }

@@ -8,8 +8,7 @@
 
 #define RESTART_MARK "POLYPLAY_RESTARTED"
 
-static void restart_with_passive_threads(char **argv)
-{
+static void restart_with_passive_threads(char **argv) {
     if (getenv(RESTART_MARK)) return;
     if (getenv("OMP_WAIT_POLICY") && getenv("GOMP_SPINCOUNT")) return;
     if (setenv("OMP_WAIT_POLICY", "passive", 0) || setenv("GOMP_SPINCOUNT", "0", 0) ||
@@ -19,8 +18,7 @@ static void restart_with_passive_threads(char **argv)
     /* Without /proc the program goes on, only slower. */
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     restart_with_passive_threads(argv);
     return ppi_cli_main(argc, argv);
 }

@@ -16,8 +16,7 @@ static struct {
     double last_shown; /* seconds; of the last progress line in a log file */
 } terminal;
 
-static void show_progress(const char *text)
-{
+static void show_progress(const char *text) {
     if (terminal.is_terminal) {
         fprintf(stderr, "\r%s\033[K", text);
         fflush(stderr);
@@ -30,8 +29,7 @@ static void show_progress(const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
-static void sink(void *user, ppi_log_level level, const char *text)
-{
+static void sink(void *user, ppi_log_level level, const char *text) {
     (void)user;
     if (level == PPI_LOG_PROGRESS) {
         show_progress(text);
@@ -44,14 +42,12 @@ static void sink(void *user, ppi_log_level level, const char *text)
         fprintf(stderr, "%s\n", text);
 }
 
-void ppi_cli_terminal_end(void)
-{
+void ppi_cli_terminal_end(void) {
     if (terminal.line_open) fputc('\n', stderr);
     terminal.line_open = false;
 }
 
-void ppi_cli_terminal_install(bool verbose, bool quiet)
-{
+void ppi_cli_terminal_install(bool verbose, bool quiet) {
     terminal.is_terminal = isatty(STDERR_FILENO) == 1;
     ppi_log_level lowest = verbose ? PPI_LOG_DEBUG : quiet ? PPI_LOG_WARN : PPI_LOG_INFO;
     ppi_log_set_sink(sink, NULL, lowest);

@@ -3,37 +3,29 @@
 
 #include <stdio.h>
 
-#include "base/error.h"
 #include "run/bench.h"
 
-static void print_line(void *ctx, const char *line)
-{
+static void print_line(void *ctx, const char *line) {
     (void)ctx;
     ppi_cli_terminal_end();
     printf("%s\n", line);
     fflush(stdout);
 }
 
-static pp_status run_bench(ppi_cli_args *args, const char *what, ppi_options *options,
-                           ppi_bench_options *bench)
-{
-    PPI_TRY(ppi_options_bind(options, &ppi_bench_option_table, bench));
-    bool done;
-    PPI_TRY(ppi_cli_options(args, options, &done));
-    if (done) return PP_OK;
+/* What is measured, and how. */
+typedef struct bench_call {
+    const char *what;
+    ppi_bench_options options;
+} bench_call;
+
+static pp_status run_bench(ppi_cli_args *args, const ppi_options *options, void *ctx) {
+    const bench_call *call = ctx;
     if (args->dry_run) return ppi_cli_dry_run(options);
-    return ppi_bench(what, bench, print_line, NULL);
+    return ppi_bench(call->what, &call->options, print_line, NULL);
 }
 
-pp_status ppi_verb_bench(ppi_cli_args *args)
-{
-    const char *what = ppi_cli_args_take(args);
-    if (!what && !args->help)
-        return ppi_fail(PP_ERR_ARGUMENT, "bench needs one of train, act, loader, env");
-    ppi_bench_options bench = {0};
-    ppi_options *options;
-    PPI_TRY(ppi_options_create(&options));
-    pp_status status = run_bench(args, what, options, &bench);
-    ppi_options_destroy(options);
-    return status;
+pp_status ppi_verb_bench(ppi_cli_args *args) {
+    bench_call call = {.what = ppi_cli_args_take(args)};
+    const ppi_cli_table table = {&ppi_bench_option_table, &call.options};
+    return ppi_cli_with_options(args, &table, 1, run_bench, &call);
 }

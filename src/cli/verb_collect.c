@@ -9,8 +9,7 @@ typedef struct collect_call {
     ppi_env_options env;
 } collect_call;
 
-static pp_status run_collect(ppi_cli_args *args, ppi_options *options, collect_call *call)
-{
+static pp_status run_collect(ppi_cli_args *args, ppi_options *options, collect_call *call) {
     PPI_TRY(ppi_options_bind(options, &ppi_collect_option_table, &call->collect));
     PPI_TRY(ppi_options_bind(options, &ppi_env_option_table, &call->env));
     bool done;
@@ -18,15 +17,17 @@ static pp_status run_collect(ppi_cli_args *args, ppi_options *options, collect_c
     if (done) return PP_OK;
     if (!call->collect.env[0])
         return ppi_fail(PP_ERR_ARGUMENT, "collect needs --env (polyplay info --envs lists them)");
-    if (args->dry_run) return ppi_cli_dry_run(options);
+    if (args->dry_run) {
+        PPI_TRY(ppi_collect_check(&call->collect));
+        return ppi_cli_dry_run(options);
+    }
     call->collect.env_options = &call->env;
     ppi_buf report = {0};
     pp_status status = ppi_collect(&call->collect, &report);
     return ppi_cli_print(&report, status);
 }
 
-pp_status ppi_verb_collect(ppi_cli_args *args)
-{
+pp_status ppi_verb_collect(ppi_cli_args *args) {
     collect_call call = {0};
     ppi_options *options;
     PPI_TRY(ppi_cli_args_resume(args, true));

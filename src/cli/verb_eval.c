@@ -4,8 +4,7 @@
 #include "base/error.h"
 #include "run/eval.h"
 
-static pp_status eval_job(ppi_cli_args *args, ppi_eval_job *job)
-{
+static pp_status eval_job(ppi_cli_args *args, ppi_eval_job *job) {
     ppi_options *options = ppi_eval_job_options(job);
     bool done;
     PPI_TRY(ppi_cli_options(args, options, &done));
@@ -16,8 +15,7 @@ static pp_status eval_job(ppi_cli_args *args, ppi_eval_job *job)
     return ppi_cli_print(&report, status);
 }
 
-pp_status ppi_verb_eval(ppi_cli_args *args)
-{
+pp_status ppi_verb_eval(ppi_cli_args *args) {
     const char *run = ppi_cli_args_take(args);
     if (!run && !args->help)
         return ppi_fail(PP_ERR_ARGUMENT, "eval needs a run folder, a checkpoint folder or the word "

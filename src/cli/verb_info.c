@@ -22,27 +22,46 @@ typedef struct info_options {
 } info_options;
 
 static const ppi_option info_rows[] = {
-    {.name = "info.envs", .type = PPI_OPT_BOOL, .offset = offsetof(info_options, envs),
-     .alias = "envs", .help = "list every environment and whether it can be played here"},
-    {.name = "info.methods", .type = PPI_OPT_BOOL, .offset = offsetof(info_options, methods),
-     .alias = "methods", .help = "list the methods and their sizes"},
-    {.name = "info.ops", .type = PPI_OPT_BOOL, .offset = offsetof(info_options, ops),
-     .alias = "ops", .help = "list the ops of the tensor engine and the kernels of each"},
-    {.name = "info.plan", .type = PPI_OPT_STR, .offset = offsetof(info_options, plan),
-     .size = sizeof(((info_options *)0)->plan), .alias = "plan",
+    {.name = "info.envs",
+     .type = PPI_OPT_BOOL,
+     .offset = offsetof(info_options, envs),
+     .alias = "envs",
+     .help = "list every environment and whether it can be played here"},
+    {.name = "info.methods",
+     .type = PPI_OPT_BOOL,
+     .offset = offsetof(info_options, methods),
+     .alias = "methods",
+     .help = "list the methods and their sizes"},
+    {.name = "info.ops",
+     .type = PPI_OPT_BOOL,
+     .offset = offsetof(info_options, ops),
+     .alias = "ops",
+     .help = "list the ops of the tensor engine and the kernels of each"},
+    {.name = "info.plan",
+     .type = PPI_OPT_STR,
+     .offset = offsetof(info_options, plan),
+     .size = sizeof(((info_options *)0)->plan),
+     .alias = "plan",
      .help = "run folder: print the plan of its network and the memory map"},
-    {.name = "info.io", .type = PPI_OPT_STR, .offset = offsetof(info_options, io),
-     .size = sizeof(((info_options *)0)->io), .alias = "io",
+    {.name = "info.io",
+     .type = PPI_OPT_STR,
+     .offset = offsetof(info_options, io),
+     .size = sizeof(((info_options *)0)->io),
+     .alias = "io",
      .help = "run folder: list the tensors that forward reads and writes"},
-    {.name = "info.batch", .type = PPI_OPT_I64, .offset = offsetof(info_options, batch),
-     .def = "16", .min = 1, .max = 65536, .alias = "batch",
+    {.name = "info.batch",
+     .type = PPI_OPT_I64,
+     .offset = offsetof(info_options, batch),
+     .def = "16",
+     .min = 1,
+     .max = 65536,
+     .alias = "batch",
      .help = "windows and environments of the plans that --plan prints"},
 };
 static const ppi_option_table info_table = {"info", info_rows,
                                             sizeof(info_rows) / sizeof(info_rows[0])};
 
-static pp_status list_envs(const ppi_env_options *options, ppi_buf *out)
-{
+static pp_status list_envs(const ppi_env_options *options, ppi_buf *out) {
     int available = 0, count = ppi_env_count();
     for (int i = 0; i < count; i++) {
         ppi_env_entry entry;
@@ -54,8 +73,7 @@ static pp_status list_envs(const ppi_env_options *options, ppi_buf *out)
     return ppi_buf_printf(out, "%d environments, %d ready to play\n", count, available);
 }
 
-static pp_status list_methods(ppi_buf *out)
-{
+static pp_status list_methods(ppi_buf *out) {
     for (int i = 0; i < ppi_method_count(); i++) {
         const ppi_method *method = ppi_method_at(i);
         ppi_buf_printf(out, "%-8s %s; sizes", method->name, method->help);
@@ -65,8 +83,7 @@ static pp_status list_methods(ppi_buf *out)
     return out->failed;
 }
 
-static pp_status list_ops(ppi_buf *out)
-{
+static pp_status list_ops(ppi_buf *out) {
     const ppi_backend *backend = ppi_cpu_backend();
     for (int op = 0; op < PPI_OP_COUNT; op++) {
         const ppi_op_info *info = ppi_op_get((ppi_op)op);
@@ -78,8 +95,7 @@ static pp_status list_ops(ppi_buf *out)
     return ppi_buf_printf(out, "%d ops\n", (int)PPI_OP_COUNT);
 }
 
-static pp_status describe_build(ppi_buf *out)
-{
+static pp_status describe_build(ppi_buf *out) {
     const pp_env_vtable *ale;
     ppi_cli_version(out);
     ppi_buf_printf(out, "processors: %d\n", ppi_cpu_count());
@@ -88,13 +104,11 @@ static pp_status describe_build(ppi_buf *out)
     else
         ppi_buf_printf(out, "Atari: not available: %s\n", pp_last_error());
     ppi_buf_printf(out, "methods:");
-    for (int i = 0; i < ppi_method_count(); i++)
-        ppi_buf_printf(out, " %s", ppi_method_at(i)->name);
+    for (int i = 0; i < ppi_method_count(); i++) ppi_buf_printf(out, " %s", ppi_method_at(i)->name);
     return ppi_buf_printf(out, "\n");
 }
 
-static pp_status answer(const info_options *info, ppi_buf *out)
-{
+static pp_status answer(const info_options *info, ppi_buf *out) {
     if (info->envs) PPI_TRY(list_envs(&info->env, out));
     if (info->methods) PPI_TRY(list_methods(out));
     if (info->ops) PPI_TRY(list_ops(out));
@@ -103,25 +117,15 @@ static pp_status answer(const info_options *info, ppi_buf *out)
     return out->len ? PP_OK : describe_build(out);
 }
 
-static pp_status run_info(ppi_cli_args *args, ppi_options *options, info_options *info)
-{
-    PPI_TRY(ppi_options_bind(options, &info_table, info));
-    PPI_TRY(ppi_options_bind(options, &ppi_env_option_table, &info->env));
-    bool done;
-    PPI_TRY(ppi_cli_options(args, options, &done));
-    if (done) return PP_OK;
+static pp_status run_info(ppi_cli_args *args, const ppi_options *options, void *ctx) {
     if (args->dry_run) return ppi_cli_dry_run(options);
     ppi_buf text = {0};
-    pp_status status = answer(info, &text);
+    pp_status status = answer(ctx, &text);
     return ppi_cli_print(&text, status);
 }
 
-pp_status ppi_verb_info(ppi_cli_args *args)
-{
+pp_status ppi_verb_info(ppi_cli_args *args) {
     info_options info = {0};
-    ppi_options *options;
-    PPI_TRY(ppi_options_create(&options));
-    pp_status status = run_info(args, options, &info);
-    ppi_options_destroy(options);
-    return status;
+    const ppi_cli_table tables[] = {{&info_table, &info}, {&ppi_env_option_table, &info.env}};
+    return ppi_cli_with_options(args, tables, 2, run_info, &info);
 }

@@ -4,13 +4,25 @@
 #include "base/error.h"
 #include "run/train.h"
 
-static pp_status train_job(ppi_cli_args *args, ppi_train_job *job)
-{
+static pp_status resolve(void *job) {
+    return ppi_train_job_resolve(job);
+}
+
+/* Checks that the run could begin: datasets, network, what is resumed from. */
+static pp_status dry_run(ppi_train_job *job) {
+    ppi_buf text = {0};
+    PPI_TRY(ppi_cli_print(&text, ppi_train_check(job, &text)));
+    return ppi_cli_dry_run(ppi_train_job_options(job));
+}
+
+static pp_status train_job(ppi_cli_args *args, ppi_train_job *job) {
     ppi_options *options = ppi_train_job_options(job);
     bool done;
+    args->resolve = resolve;
+    args->resolve_ctx = job;
     PPI_TRY(ppi_cli_options(args, options, &done));
     if (done) return PP_OK;
-    if (args->dry_run) return ppi_cli_dry_run(options);
+    if (args->dry_run) return dry_run(job);
     ppi_train_job_command(job, args->command_line);
     ppi_train_result result = {0};
     PPI_TRY(ppi_train(job, &result));
@@ -21,8 +33,7 @@ static pp_status train_job(ppi_cli_args *args, ppi_train_job *job)
     return ppi_cli_print(&text, PP_OK);
 }
 
-pp_status ppi_verb_train(ppi_cli_args *args)
-{
+pp_status ppi_verb_train(ppi_cli_args *args) {
     const char *method = ppi_cli_args_take(args);
     if (!method && !args->help)
         return ppi_fail(PP_ERR_ARGUMENT, "train needs a method: polyplay train mgdt --data ... "

@@ -35,6 +35,10 @@ static ppi_backend backend = {
 };
 
 /* The tables of an instruction set in order of preference; few-row products before oneDNN's. */
+static const ppi_kernel_entry *const avx512bf16_tables[] = {
+    ppi_avx512_gemv_table,          ppi_avx512bf16_elementwise_table, ppi_avx512bf16_rows_table,
+    ppi_avx512bf16_attention_table, ppi_avx512_attention_table,       NULL,
+};
 static const ppi_kernel_entry *const avx512_tables[] = {
     ppi_avx512_gemv_table,
     ppi_avx512_elementwise_table,
@@ -50,17 +54,29 @@ static const ppi_kernel_entry *const avx2_tables[] = {
     NULL,
 };
 
+static const ppi_kernel_entry *const *tables_of(ppi_isa isa) {
+    return isa >= PPI_ISA_AVX512_BF16 ? avx512bf16_tables
+           : isa >= PPI_ISA_AVX512    ? avx512_tables
+                                      : avx2_tables;
+}
+
+static const ppi_flat_kernels *flat_of(ppi_isa isa) {
+    return isa >= PPI_ISA_AVX512_BF16 ? &ppi_avx512bf16_flat
+           : isa >= PPI_ISA_AVX512    ? &ppi_avx512_flat
+                                      : &ppi_avx2_flat;
+}
+
 static void backend_make(void) {
     const ppi_backend *reference = ppi_cpu_reference_backend();
     const ppi_isa isa = ppi_cpu_isa();
     backend.flat = reference->flat;
     if (isa >= PPI_ISA_AVX2) {
         ppi_onednn_limit_isa();
-        const ppi_kernel_entry *const *tables = isa >= PPI_ISA_AVX512 ? avx512_tables : avx2_tables;
+        const ppi_kernel_entry *const *tables = tables_of(isa);
         for (int i = 0; tables[i]; i++) table_add(tables[i]);
         table_add(ppi_onednn_table);
         table_add(ppi_move_table);
-        backend.flat = isa >= PPI_ISA_AVX512 ? &ppi_avx512_flat : &ppi_avx2_flat;
+        backend.flat = flat_of(isa);
     }
     for (int op = 0; op < PPI_OP_COUNT; op++) {
         const ppi_kernel *const *k = reference->kernels(reference, (ppi_op)op);
@@ -73,38 +89,35 @@ const ppi_backend *ppi_cpu_backend(void) {
     return &backend;
 }
 
+/* Calls the variant of a function for the instruction set in use. */
+#define CPU_CALL(fn, ...)                                                                          \
+    do {                                                                                           \
+        const ppi_isa isa = ppi_cpu_isa();                                                         \
+        if (isa >= PPI_ISA_AVX512_BF16) {                                                          \
+            ppi_avx512bf16_##fn(__VA_ARGS__);                                                      \
+        } else if (isa >= PPI_ISA_AVX512) {                                                        \
+            ppi_avx512_##fn(__VA_ARGS__);                                                          \
+        } else {                                                                                   \
+            ppi_avx2_##fn(__VA_ARGS__);                                                            \
+        }                                                                                          \
+    } while (0)
+
 void ppi_cpu_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale, int64_t n,
                      int threads) {
-    if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
-        ppi_avx512_convert(y, yt, x, xt, scale, n, threads);
-    } else {
-        ppi_avx2_convert(y, yt, x, xt, scale, n, threads);
-    }
+    CPU_CALL(convert, y, yt, x, xt, scale, n, threads);
 }
 
 void ppi_cpu_act(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, int64_t n,
                  int threads) {
-    if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
-        ppi_avx512_act(y, yt, x, xt, act, n, threads);
-    } else {
-        ppi_avx2_act(y, yt, x, xt, act, n, threads);
-    }
+    CPU_CALL(act, y, yt, x, xt, act, n, threads);
 }
 
 void ppi_cpu_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n,
                         int threads) {
-    if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
-        ppi_avx512_accumulate(y, yt, x, xt, n, threads);
-    } else {
-        ppi_avx2_accumulate(y, yt, x, xt, n, threads);
-    }
+    CPU_CALL(accumulate, y, yt, x, xt, n, threads);
 }
 
 void ppi_cpu_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
                        int threads) {
-    if (ppi_cpu_isa() >= PPI_ISA_AVX512) {
-        ppi_avx512_transpose(y, x, t, rows, cols, threads);
-    } else {
-        ppi_avx2_transpose(y, x, t, rows, cols, threads);
-    }
+    CPU_CALL(transpose, y, x, t, rows, cols, threads);
 }

@@ -41,11 +41,14 @@ extern const ppi_kernel_entry ppi_move_table[];
     /* y[i] += x[i], x f32 or bf16. */                                                             \
     void ppi_##isa##_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n,     \
                                 int threads);                                                      \
+    /* Multiply-adds in registers (peak.h); returns their floating-point operations. */            \
+    double ppi_##isa##_peak(int64_t rounds);                                                       \
     /* y [cols, rows] = the transpose of x [rows, cols], both of type t, f32 or bf16. */           \
     void ppi_##isa##_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,    \
                                int threads);
 PPI_SIMD_DECLARE(avx2)
 PPI_SIMD_DECLARE(avx512)
+PPI_SIMD_DECLARE(avx512bf16) /* its few-row products are those of avx512 */
 #undef PPI_SIMD_DECLARE
 
 /* The same for the instruction set in use (cpu.c). Only called where the set is at least AVX2. */

@@ -134,6 +134,7 @@ typedef struct dn_part {
     bool staged;  /* type differs from the tensor's: converted copy in the workspace */
     bool flipped; /* the copy in the workspace is the transpose */
     bool packed;  /* layout differs: the primitive's own layout in the workspace */
+    bool kept;    /* the packed copy is ours and stays from run to run */
     int in;       /* index of the node's input, -1: output 0, -2: output 1 */
     int arg;      /* DNNL_ARG_... */
     ppi_dtype type, tensor_type;
@@ -165,6 +166,8 @@ typedef struct dn_state {
     dnnl_memory_t mem[DN_ROLES];       /* what the primitive reads and writes */
     dnnl_memory_t plain_mem[DN_ROLES]; /* the other end of a packing reorder */
     dnnl_memory_t scratch;
+    void *kept;            /* packed weights */
+    uint64_t kept_version; /* of the weights that were packed */
     dnnl_exec_arg_t args[DN_ROLES + 1];
     dnnl_exec_arg_t pack_args[DN_ROLES][2];
     int n_args;
@@ -298,8 +301,9 @@ static size_t dn_reserve(dn_job *j, size_t bytes) {
     return at;
 }
 
-/* Lays out the workspace: converted copies, packed copies, scratch. */
-static bool dn_layout(dn_job *j) {
+/* Lays out the workspace: converted copies, packed copies, scratch. `keep`: packed weights lie
+ * elsewhere. */
+static bool dn_layout(dn_job *j, bool keep) {
     for (int r = 0; r < DN_ROLES; r++) {
         dn_part *p = &j->part[r];
         if (!p->used) continue;
@@ -308,7 +312,8 @@ static bool dn_layout(dn_job *j) {
         const dn_md_ref chosen = dn_chosen(j, r);
         p->packed = !dnnl_memory_desc_equal(chosen, DN_REF(p->plain));
         if (!p->packed) continue;
-        p->pack_at = dn_reserve(j, dnnl_memory_desc_get_size(chosen));
+        p->kept = r == DN_WEIGHT && keep && !p->staged;
+        if (!p->kept) p->pack_at = dn_reserve(j, dnnl_memory_desc_get_size(chosen));
         const dn_md_ref plain = DN_REF(p->plain);
         if (dn_reorder_pd(&p->pack_pd, r == DN_DST ? chosen : plain, r == DN_DST ? plain : chosen,
                           NULL) != dnnl_success)
@@ -433,10 +438,11 @@ static bool dn_job_finish(dn_job *j, const ppi_kernel_args *a, dn_flags f, bool 
     const bool out_staged = j->part[DN_DST].staged;
     j->sum = a->accumulate && j->kind == DN_MATMUL && !out_staged && j->act == PPI_ACT_NONE &&
              !j->own_act;
-    j->add_after = a->accumulate && !j->sum;
+    j->add_after = a->accumulate && !j->sum && !j->own_act;
     const bool ok = j->kind == DN_MATMUL ? dn_matmul_layouts(j, a, f.trans_a, f.trans_b)
                                          : dn_conv_layouts(j, a);
-    return ok && dn_attr(j) && dn_primitive_desc(j) && dn_layout(j);
+    return ok && dn_attr(j) && dn_primitive_desc(j) &&
+           dn_layout(j, a->weight_version != NULL);
 }
 
 /* Writes into *j the job of a node of `kind`; false when oneDNN cannot do it. `pre`: output 1 is
@@ -492,6 +498,11 @@ static bool dn_accepts(const ppi_kernel_args *a, dn_kind kind, bool linear) {
     return true;
 }
 
+/* A result that goes through an activation cannot be added to what is there. */
+static bool dn_can_add(const ppi_kernel_args *a, bool linear) {
+    return !a->accumulate || !linear || a->params.act.act == PPI_ACT_NONE;
+}
+
 static size_t dn_workspace(const ppi_kernel_args *a, dn_kind kind, bool linear) {
     size_t bytes = 0;
     dn_job j;
@@ -514,6 +525,7 @@ static void dn_state_free(dn_state *s) {
     }
     if (s->scratch) dnnl_memory_destroy(s->scratch);
     if (s->prim) dnnl_primitive_destroy(s->prim);
+    ppi_aligned_free(s->kept);
     dn_job_free(&s->job);
     ppi_free(s);
 }
@@ -530,8 +542,14 @@ static dnnl_status_t dn_bind(dn_state *s, int r, void *direct, char *workspace) 
     if (!p->packed) {
         return dnnl_memory_create(&s->mem[r], DN_REF(p->plain), dn_engine, direct);
     }
+    void *packed = workspace + p->pack_at;
+    if (p->kept) {
+        s->kept = ppi_aligned_alloc64(dnnl_memory_desc_get_size(dn_chosen(&s->job, r)));
+        if (!s->kept) return dnnl_out_of_memory;
+        packed = s->kept;
+    }
     dnnl_status_t st =
-        dnnl_memory_create(&s->mem[r], dn_chosen(&s->job, r), dn_engine, workspace + p->pack_at);
+        dnnl_memory_create(&s->mem[r], dn_chosen(&s->job, r), dn_engine, packed);
     if (st == dnnl_success)
         st = dnnl_memory_create(&s->plain_mem[r], DN_REF(p->plain), dn_engine, direct);
     if (st == dnnl_success) st = dnnl_primitive_create(&s->pack[r], p->pack_pd);
@@ -550,6 +568,7 @@ static pp_status dn_setup(ppi_kernel_args *a, dn_kind kind, bool linear) {
         return ppi_fail(PP_ERR_INTERNAL, "oneDNN no longer makes a primitive that it accepted");
     }
     char *workspace = a->workspace;
+    s->kept_version = a->weight_version ? *a->weight_version - 1 : 0; /* nothing packed yet */
     dnnl_status_t st = dnnl_primitive_create(&s->prim, s->job.pd);
     for (int r = 0; r < DN_ROLES && st == dnnl_success; r++) {
         const dn_part *p = &s->job.part[r];
@@ -567,6 +586,7 @@ static pp_status dn_setup(ppi_kernel_args *a, dn_kind kind, bool linear) {
     }
     if (st != dnnl_success) {
         dn_state_free(s);
+        if (st == dnnl_out_of_memory) return ppi_oom("oneDNN primitive");
         return ppi_fail(PP_ERR_INTERNAL, "oneDNN primitive creation failed with status %d",
                         (int)st);
     }
@@ -584,19 +604,22 @@ static void dn_finish_output(const ppi_kernel_args *a, const dn_state *s) {
     const dn_part *p = &s->job.part[DN_DST];
     void *tensor = dn_tensor(a, p);
     const char *staged = (const char *)a->workspace + p->stage_at;
-    if (s->job.add_after && !s->job.own_act) {
+    if (s->job.add_after) {
         ppi_cpu_accumulate(tensor, p->tensor_type, staged, p->type, p->count, a->threads);
     } else if (p->staged) {
         ppi_cpu_convert(tensor, p->tensor_type, staged, p->type, 1.0f, p->count, a->threads);
     }
-    if (s->job.own_act && a->out[0].data) {
+    if (s->job.own_act && a->accumulate) {
+        ppi_cpu_accumulate(a->out[0].data, a->out[0].dtype, tensor, p->tensor_type, p->count,
+                           a->threads);
+    } else if (s->job.own_act && a->out[0].data) {
         ppi_cpu_act(a->out[0].data, a->out[0].dtype, tensor, p->tensor_type, a->params.act.act,
                     p->count, a->threads);
     }
 }
 
 static pp_status dn_run(const ppi_kernel_args *a) {
-    const dn_state *s = a->state;
+    dn_state *s = a->state;
     omp_set_num_threads(a->threads);
     dnnl_status_t st = dnnl_success;
     for (int r = 0; r < DN_DST; r++) {
@@ -611,8 +634,10 @@ static pp_status dn_run(const ppi_kernel_args *a) {
             ppi_cpu_convert((char *)a->workspace + p->stage_at, p->type, dn_tensor(a, p),
                             p->tensor_type, 1.0f, p->count, a->threads);
         }
+        if (p->kept && s->kept_version == *a->weight_version) continue;
         if (p->packed && st == dnnl_success)
             st = dnnl_primitive_execute(s->pack[r], dn_stream, 2, s->pack_args[r]);
+        if (p->kept && st == dnnl_success) s->kept_version = *a->weight_version;
     }
     if (st == dnnl_success) st = dnnl_primitive_execute(s->prim, dn_stream, s->n_args, s->args);
     if (st == dnnl_success && s->job.part[DN_DST].packed)
@@ -626,7 +651,7 @@ static pp_status dn_run(const ppi_kernel_args *a) {
 /* Accept, workspace and set-up functions of one op. */
 #define DN_KERNEL(name, kind, linear)                                                              \
     static bool dn_##name##_accepts(const ppi_kernel_args *a) {                                    \
-        return !((linear) && a->accumulate) && dn_accepts(a, kind, linear);                        \
+        return dn_can_add(a, linear) && dn_accepts(a, kind, linear);                               \
     }                                                                                              \
     static size_t dn_##name##_workspace(const ppi_kernel_args *a) {                                \
         return dn_workspace(a, kind, linear);                                                      \

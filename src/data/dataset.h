@@ -40,6 +40,10 @@ pp_status ppi_dataset_open_list(ppi_dataset ***out, int *count, const char *list
                                 int64_t column_bytes);
 void ppi_dataset_close_list(ppi_dataset **datasets, int count);
 
+/* PP_OK when a method can learn from the dataset: one uint8 Box of 1 to 3 axes as observation and
+ * Discrete actions from 0. PP_ERR_UNSUPPORTED names the leaf that does not fit. */
+pp_status ppi_dataset_check_playable(const ppi_dataset *dataset);
+
 const pp_dataset_info *ppi_dataset_info(const ppi_dataset *dataset);
 const char *ppi_dataset_folder(const ppi_dataset *dataset);
 int64_t ppi_dataset_episode_count(const ppi_dataset *dataset);
@@ -68,5 +72,29 @@ typedef struct ppi_dataset_stats {
 } ppi_dataset_stats;
 void ppi_dataset_statistics(const ppi_dataset *dataset, ppi_dataset_stats *stats);
 pp_status ppi_dataset_show(const ppi_dataset *dataset, ppi_buf *out);
+
+/* Appends a line per dataset below the folder `root`, NULL = Minari's root: id, episodes, steps and
+ * size as metadata.json says, spaces; what cannot be read gets a line with the reason.
+ * PP_ERR_NOT_FOUND when there is none. */
+pp_status ppi_dataset_list(ppi_buf *out, const char *root);
+
+/* Rows of a leaf that an episode has and keeps. */
+int64_t ppi_dataset_leaf_length(const ppi_dataset *dataset, int32_t leaf, int64_t episode);
+
+/* What reading everything found. */
+typedef struct ppi_dataset_report {
+    int64_t outside;        /* values of a Box outside its bounds, NaN included */
+    int64_t gaps;           /* places where the numbers of the episode groups jump */
+    int32_t lossy;          /* leaves stored as JPEG */
+    bool rewards_are_signs; /* every reward is -1, 0 or 1: perhaps they were clipped */
+    uint32_t checksum;      /* CRC-32C over the leaves as they are read, rewards and flags */
+} ppi_dataset_report;
+
+/* Reads every row of every leaf. PP_ERR_CORRUPT names the episode, the leaf and the row that is
+ * damaged or outside a space of choices. */
+pp_status ppi_dataset_validate(ppi_dataset *dataset, ppi_dataset_report *report);
+/* Appends the report and the facts beside it: files, episodes, steps, returns, ends. */
+pp_status ppi_dataset_report_text(const ppi_dataset *dataset, const ppi_dataset_report *report,
+                                  ppi_buf *out);
 
 #endif

@@ -7,15 +7,18 @@
 #include "base/file.h"
 #include "data/dataset.h"
 #include "data/h5file.h"
+#include "data/h5vlen.h"
+#include "data/space.h"
 #include "data/store.h"
 
-#define PPI_DATASET_HANDLES 32    /* observation arrays kept open */
-#define PPI_DATASET_MAX_BLOCK 64  /* chunks of more rows are read in blocks of our own size */
-#define PPI_DATASET_ROW_BYTES 9   /* action, reward, flags */
+#define PPI_DATASET_HANDLES   32 /* leaf columns kept open */
+#define PPI_DATASET_MAX_BLOCK 64 /* chunks of more rows are read in blocks of our own size */
+#define PPI_DATASET_ROW_BYTES 9  /* action, reward, flags */
 
 typedef struct ppi_dataset_handle {
     ppi_h5_data *data;
     int64_t group;
+    int32_t leaf;
     int64_t used; /* tick of the last use */
 } ppi_dataset_handle;
 
@@ -24,14 +27,14 @@ struct pp_dataset {
     char data_path[PPI_PATH_SIZE];
     ppi_store_meta meta;
     pp_dataset_info info;
-    bool jpeg;
+    ppi_spaces spaces;
     ppi_h5 *file;
     int64_t file_bytes;
     int64_t column_limit; /* bytes, 0 = none */
-    int64_t frame_bytes;
+    int64_t frame_bytes;  /* 0 = no frames */
     int64_t block_rows;
     int64_t row_capacity;
-    int32_t *actions; /* [steps] */
+    int32_t *actions; /* [steps], NULL unless the action space is Discrete */
     float *rewards;   /* [steps] raw */
     uint8_t *flags;   /* [steps] PPI_STEP_* */
     ppi_episode *episodes;
@@ -39,9 +42,26 @@ struct pp_dataset {
     pthread_mutex_t mutex; /* over what follows: several samplers may read one dataset */
     ppi_dataset_handle handles[PPI_DATASET_HANDLES];
     int64_t tick;
-    uint8_t *packed; /* one stored chunk */
-    size_t packed_capacity;
-    uint8_t *spare;  /* one block, for pp_dataset_read; not under the mutex */
+    ppi_h5_vlen *vlen; /* made with the first value of variable length */
+    ppi_buf scratch;   /* a stored chunk, or rows on their way to another type */
 };
+
+/* dataset_names.c: the dataset folder that `name` means. */
+pp_status ppi_dataset_resolve(char *folder, size_t size, const char *name);
+
+/* dataset_load.c: reads the small columns of all groups; `expected` is metadata.json's number of
+ * episodes. */
+pp_status ppi_dataset_load_groups(ppi_dataset *d, int64_t expected);
+
+/* dataset_leaf.c, all under the mutex: */
+/* A leaf's column in a group, its type and the axes behind the rows checked. Owned by the dataset,
+ * which keeps the columns used last open; valid until the next call. */
+pp_status ppi_dataset_leaf_handle(ppi_dataset *d, ppi_h5_data **out, int32_t leaf, int64_t group);
+/* Rows of a numeric leaf as its type into out [count, shape...]. */
+pp_status ppi_dataset_leaf_rows(ppi_dataset *d, ppi_h5_data *data, int32_t leaf, int64_t first,
+                                int64_t count, void *out);
+/* The first `rows` rows of a leaf of one integer per row. */
+pp_status ppi_dataset_leaf_integers(ppi_dataset *d, int32_t leaf, int64_t group, int64_t rows,
+                                    int64_t *out);
 
 #endif

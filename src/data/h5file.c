@@ -10,19 +10,23 @@
 
 #include <hdf5.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "base/file.h"
+#include "base/gz.h"
 #include "base/mem.h"
 
 struct ppi_h5 {
     hid_t id;
-    char path[1024];
+    char path[PPI_PATH_SIZE];
 };
 
 struct ppi_h5_data {
     ppi_h5 *file;
     hid_t id;
     ppi_h5_shape shape;
-    char path[256];
+    int64_t sound_first, sound_end; /* rows whose chunks decode to their full size */
+    char path[512];
 };
 
 static pthread_mutex_t h5_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -158,6 +162,32 @@ pp_status ppi_h5_close(ppi_h5 *file) {
     }
     leave();
     ppi_free(file);
+    return status;
+}
+
+const char *ppi_h5_path(const ppi_h5 *file) {
+    return file->path;
+}
+
+pp_status ppi_h5_base(ppi_h5 *file, int64_t *base) {
+    hsize_t block = 0;
+    size_t address = 0;
+    size_t length = 0;
+    enter();
+    pp_status status = PP_OK;
+    hid_t list = H5Fget_create_plist(file->id);
+    if (list < 0 || H5Pget_userblock(list, &block) < 0 ||
+        H5Pget_sizes(list, &address, &length) < 0) {
+        status = read_error(file->path, "the file", "read the layout of");
+    } else if (address != 8 || length != 8) {
+        status = ppi_fail(PP_ERR_UNSUPPORTED, "%s: addresses of %zu and lengths of %zu bytes, "
+                          "expected 8", file->path, address, length);
+    }
+    if (list >= 0) {
+        H5Pclose(list);
+    }
+    leave();
+    *base = (int64_t)block;
     return status;
 }
 
@@ -332,59 +362,81 @@ static hid_t bool_type(void) {
     return type;
 }
 
+/* Stored and in-memory types of the numeric elements. The library's type names are variables, so
+ * the rows hold their addresses. */
+static const struct {
+    ppi_h5_type type;
+    H5T_class_t class;
+    size_t size;
+    H5T_sign_t sign; /* of integers */
+    const hid_t *stored, *memory;
+} numeric[] = {
+    {PPI_H5_I8, H5T_INTEGER, 1, H5T_SGN_2, &H5T_STD_I8LE_g, &H5T_NATIVE_INT8_g},
+    {PPI_H5_U8, H5T_INTEGER, 1, H5T_SGN_NONE, &H5T_STD_U8LE_g, &H5T_NATIVE_UINT8_g},
+    {PPI_H5_I16, H5T_INTEGER, 2, H5T_SGN_2, &H5T_STD_I16LE_g, &H5T_NATIVE_INT16_g},
+    {PPI_H5_U16, H5T_INTEGER, 2, H5T_SGN_NONE, &H5T_STD_U16LE_g, &H5T_NATIVE_UINT16_g},
+    {PPI_H5_I32, H5T_INTEGER, 4, H5T_SGN_2, &H5T_STD_I32LE_g, &H5T_NATIVE_INT32_g},
+    {PPI_H5_U32, H5T_INTEGER, 4, H5T_SGN_NONE, &H5T_STD_U32LE_g, &H5T_NATIVE_UINT32_g},
+    {PPI_H5_I64, H5T_INTEGER, 8, H5T_SGN_2, &H5T_STD_I64LE_g, &H5T_NATIVE_INT64_g},
+    {PPI_H5_U64, H5T_INTEGER, 8, H5T_SGN_NONE, &H5T_STD_U64LE_g, &H5T_NATIVE_UINT64_g},
+    {PPI_H5_F16, H5T_FLOAT, 2, H5T_SGN_ERROR, &H5T_IEEE_F32LE_g, &H5T_NATIVE_FLOAT_g},
+    {PPI_H5_F32, H5T_FLOAT, 4, H5T_SGN_ERROR, &H5T_IEEE_F32LE_g, &H5T_NATIVE_FLOAT_g},
+    {PPI_H5_F64, H5T_FLOAT, 8, H5T_SGN_ERROR, &H5T_IEEE_F64LE_g, &H5T_NATIVE_DOUBLE_g},
+};
+#define NUMERIC_COUNT (sizeof numeric / sizeof numeric[0])
+
+static ppi_h5_type classify_numeric(hid_t type, H5T_class_t class, size_t size) {
+    for (size_t i = 0; i < NUMERIC_COUNT; i++) {
+        if (numeric[i].class == class && numeric[i].size == size &&
+            (class == H5T_FLOAT || numeric[i].sign == H5Tget_sign(type))) {
+            return numeric[i].type;
+        }
+    }
+    return PPI_H5_OTHER;
+}
+
+static ppi_h5_type classify_list(hid_t type) {
+    hid_t element = H5Tget_super(type);
+    if (element < 0) {
+        return PPI_H5_OTHER;
+    }
+    bool bytes = H5Tget_class(element) == H5T_INTEGER && H5Tget_size(element) == 1;
+    H5Tclose(element);
+    return bytes ? PPI_H5_BYTES : PPI_H5_OTHER;
+}
+
 static ppi_h5_type classify(hid_t type) {
     size_t size = H5Tget_size(type);
-    switch (H5Tget_class(type)) {
+    H5T_class_t class = H5Tget_class(type);
+    switch (class) {
     case H5T_ENUM:
         return size == 1 ? PPI_H5_BOOL : PPI_H5_OTHER;
     case H5T_INTEGER:
-        if (size == 1) {
-            return H5Tget_sign(type) == H5T_SGN_NONE ? PPI_H5_U8 : PPI_H5_INT;
-        }
-        if (H5Tget_sign(type) == H5T_SGN_2) {
-            return size == 4 ? PPI_H5_I32 : size == 8 ? PPI_H5_I64 : PPI_H5_INT;
-        }
-        return PPI_H5_INT;
     case H5T_FLOAT:
-        return size == 4 ? PPI_H5_F32 : size == 8 ? PPI_H5_F64 : PPI_H5_FLOAT;
+        return classify_numeric(type, class, size);
+    case H5T_VLEN:
+        return classify_list(type);
+    case H5T_STRING:
+        return H5Tis_variable_str(type) > 0 ? PPI_H5_TEXT : PPI_H5_CHARS;
     default:
         return PPI_H5_OTHER;
     }
 }
 
-static hid_t memory_type(ppi_h5_type type) {
-    switch (type) {
-    case PPI_H5_U8:
-        return H5T_NATIVE_UINT8;
-    case PPI_H5_I32:
-        return H5T_NATIVE_INT32;
-    case PPI_H5_I64:
-        return H5T_NATIVE_INT64;
-    case PPI_H5_F32:
-        return H5T_NATIVE_FLOAT;
-    default:
-        return H5T_NATIVE_DOUBLE;
+/* The library's type for a numeric element, the double for all others. */
+static hid_t numeric_type(ppi_h5_type type, bool stored) {
+    for (size_t i = 0; i < NUMERIC_COUNT; i++) {
+        if (numeric[i].type == type) {
+            return stored ? *numeric[i].stored : *numeric[i].memory;
+        }
     }
-}
-
-static hid_t stored_type(ppi_h5_type type) {
-    switch (type) {
-    case PPI_H5_U8:
-        return H5T_STD_U8LE;
-    case PPI_H5_I32:
-        return H5T_STD_I32LE;
-    case PPI_H5_I64:
-        return H5T_STD_I64LE;
-    case PPI_H5_F32:
-        return H5T_IEEE_F32LE;
-    default:
-        return H5T_IEEE_F64LE;
-    }
+    return stored ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE;
 }
 
 /* Chunk geometry and filters. */
 static void read_layout(ppi_h5_data *data) {
     ppi_h5_shape *shape = &data->shape;
+    shape->file_offset = -1;
     hid_t list = H5Dget_create_plist(data->id);
     if (list < 0) {
         return;
@@ -403,6 +455,9 @@ static void read_layout(ppi_h5_data *data) {
         shape->plain = filters == 0;
         shape->deflate = filters == 1 && H5Pget_filter2(list, 0, &flags, &values, NULL, 0, NULL,
                                                         &config) == H5Z_FILTER_DEFLATE;
+    } else if (H5Pget_layout(list) == H5D_CONTIGUOUS) {
+        haddr_t offset = H5Dget_offset(data->id);
+        shape->file_offset = offset == HADDR_UNDEF || offset > INT64_MAX ? -1 : (int64_t)offset;
     }
     H5Pclose(list);
 }
@@ -429,6 +484,7 @@ static pp_status read_shape(ppi_h5_data *data) {
             }
         }
         data->shape.type = classify(type);
+        data->shape.chars = data->shape.type == PPI_H5_CHARS ? (int64_t)H5Tget_size(type) : 0;
         read_layout(data);
     }
     if (type >= 0) {
@@ -460,9 +516,7 @@ static pp_status data_open(ppi_h5_data *data) {
         return read_error(file, data->path, "open");
     }
     if (info.type != H5O_TYPE_DATASET) {
-        return ppi_fail(PP_ERR_UNSUPPORTED,
-                        "%s: %s is a group, expected one array (Dict and Tuple spaces are not read)",
-                        file, data->path);
+        return ppi_fail(PP_ERR_SHAPE, "%s: %s is a group, expected one array", file, data->path);
     }
     data->id = H5Dopen2(data->file->id, data->path, H5P_DEFAULT);
     if (data->id < 0) {
@@ -503,7 +557,7 @@ static hid_t data_create(ppi_h5_data *data, int64_t chunk_rows, int deflate) {
     if (deflate > 0) {
         H5Pset_deflate(list, (unsigned)deflate);
     }
-    hid_t type = shape->type == PPI_H5_BOOL ? bool_type() : H5Tcopy(stored_type(shape->type));
+    hid_t type = shape->type == PPI_H5_BOOL ? bool_type() : H5Tcopy(numeric_type(shape->type, true));
     hid_t id = H5Dcreate2(data->file->id, data->path, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     H5Tclose(type);
     H5Pclose(list);
@@ -554,6 +608,10 @@ const ppi_h5_shape *ppi_h5_data_shape(const ppi_h5_data *data) {
     return &data->shape;
 }
 
+const char *ppi_h5_data_path(const ppi_h5_data *data) {
+    return data->path;
+}
+
 /* Reads or writes the rows first..first+count-1. */
 static herr_t transfer(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_type as, void *out,
                        const void *in) {
@@ -562,7 +620,8 @@ static herr_t transfer(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_t
     for (int axis = 1; axis < data->shape.rank; axis++) {
         size[axis] = (hsize_t)data->shape.dims[axis];
     }
-    hid_t type = as == PPI_H5_BOOL ? H5Dget_type(data->id) : H5Tcopy(memory_type(as));
+    bool same = as == PPI_H5_BOOL || as == PPI_H5_CHARS;
+    hid_t type = same ? H5Dget_type(data->id) : H5Tcopy(numeric_type(as, false));
     hid_t space = H5Dget_space(data->id);
     hid_t memory = H5Screate_simple(data->shape.rank, size, NULL);
     herr_t result = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
@@ -576,6 +635,8 @@ static herr_t transfer(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_t
     return result;
 }
 
+#include "data/h5chunk_tmpl.h"
+
 pp_status ppi_h5_data_read(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_type as,
                            void *out) {
     if (first < 0 || count < 0 || first > data->shape.dims[0] - count) {
@@ -587,9 +648,10 @@ pp_status ppi_h5_data_read(ppi_h5_data *data, int64_t first, int64_t count, ppi_
         return PP_OK;
     }
     enter();
-    pp_status status = transfer(data, first, count, as, out, NULL) < 0
-                           ? read_error(data->file->path, data->path, "read")
-                           : PP_OK;
+    pp_status status = check_chunks(data, first, count);
+    if (status == PP_OK && transfer(data, first, count, as, out, NULL) < 0) {
+        status = read_error(data->file->path, data->path, "read");
+    }
     leave();
     return status;
 }

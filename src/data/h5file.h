@@ -11,21 +11,30 @@
 
 #include <polyplay/status.h>
 
-#define PPI_H5_MAX_RANK 6
+#define PPI_H5_MAX_RANK 9
 
 typedef struct ppi_h5 ppi_h5;           /* an open file */
 typedef struct ppi_h5_data ppi_h5_data; /* an open dataset of a file */
 
-/* Element types. BOOL is HDF5's enum over int8 {FALSE, TRUE}; OTHER is everything else. */
+/* Element types. BOOL is HDF5's enum over int8 {FALSE, TRUE}; BYTES is a variable-length list of
+ * one-byte integers, TEXT a variable-length string, both read by data/h5vlen.h alone; CHARS is a
+ * string of fixed length; OTHER is everything else. */
 typedef enum ppi_h5_type {
-    PPI_H5_U8,
     PPI_H5_BOOL,
+    PPI_H5_I8,
+    PPI_H5_U8,
+    PPI_H5_I16,
+    PPI_H5_U16,
     PPI_H5_I32,
+    PPI_H5_U32,
     PPI_H5_I64,
+    PPI_H5_U64,
+    PPI_H5_F16, /* stored only; read as F32 */
     PPI_H5_F32,
     PPI_H5_F64,
-    PPI_H5_INT,   /* an integer of another width, read with conversion */
-    PPI_H5_FLOAT, /* a float of another width, read with conversion */
+    PPI_H5_BYTES,
+    PPI_H5_TEXT,
+    PPI_H5_CHARS,
     PPI_H5_OTHER
 } ppi_h5_type;
 
@@ -33,9 +42,11 @@ typedef struct ppi_h5_shape {
     ppi_h5_type type;
     int rank;
     int64_t dims[PPI_H5_MAX_RANK];
-    int64_t chunk_rows; /* rows of a chunk that spans all other axes; 0 = no such chunks */
-    bool deflate;       /* the only filter is deflate */
-    bool plain;         /* no filter */
+    int64_t chunk_rows;  /* rows of a chunk that spans all other axes; 0 = no such chunks */
+    int64_t file_offset; /* where unchunked data begin in the file, -1 = nowhere in one piece */
+    int64_t chars;       /* bytes of a CHARS element */
+    bool deflate;        /* the only filter is deflate */
+    bool plain;          /* no filter */
 } ppi_h5_shape;
 
 /* Opens for reading. PP_ERR_NOT_FOUND, or PP_ERR_CORRUPT for anything HDF5 does not accept. */
@@ -44,6 +55,11 @@ pp_status ppi_h5_open(ppi_h5 **out, const char *path);
 pp_status ppi_h5_create(ppi_h5 **out, const char *path);
 /* Writes what is pending and closes; frees also on failure. NULL is allowed. */
 pp_status ppi_h5_close(ppi_h5 *file);
+
+/* Path of the file; *base = where HDF5's address 0 lies in it. PP_ERR_UNSUPPORTED when the file does
+ * not use 8-byte addresses. */
+const char *ppi_h5_path(const ppi_h5 *file);
+pp_status ppi_h5_base(ppi_h5 *file, int64_t *base);
 
 /* Numbers n of the root links "<prefix><n>", ascending; *numbers is freed with ppi_free. */
 pp_status ppi_h5_numbered(ppi_h5 *file, const char *prefix, int64_t **numbers, int64_t *count);
@@ -64,8 +80,11 @@ pp_status ppi_h5_data_create(ppi_h5_data **out, ppi_h5 *file, const char *path, 
                              int rank, const int64_t *dims, int64_t chunk_rows, int deflate);
 void ppi_h5_data_close(ppi_h5_data *data);
 const ppi_h5_shape *ppi_h5_data_shape(const ppi_h5_data *data);
+/* "episode_0/actions". */
+const char *ppi_h5_data_path(const ppi_h5_data *data);
 
-/* Rows first..first+count-1 as elements of type `as`. */
+/* Rows first..first+count-1 as elements of type `as`; BOOL and CHARS only where they are stored. An
+ * integer that does not fit is clamped to the range of `as`. */
 pp_status ppi_h5_data_read(ppi_h5_data *data, int64_t first, int64_t count, ppi_h5_type as,
                            void *out);
 /* The stored bytes of the chunk that begins at row `row`, into buffer[capacity]. *size 0 = the

@@ -255,7 +255,7 @@ static pp_status journal_open_file(ppi_journal **out, const char *path, int flag
     snprintf(journal->path, sizeof journal->path, "%s", path);
     journal->read_only = read_only;
     journal->last_sync = ppi_clock_seconds();
-    journal->fd = open(path, flags | O_CLOEXEC, 0644);
+    journal->fd = open(path, flags | O_CLOEXEC, 0666);
     pp_status status = PP_OK;
     if (journal->fd < 0) {
         status = ppi_fail_errno("%s: could not open the journal", path);

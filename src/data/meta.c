@@ -8,14 +8,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define OWN_KEY "polyplay"
+#define OWN_KEY        "polyplay"
 #define FORMAT_VERSION "0.5.4"
 
 /* Keys of the file that ppi_meta_write makes itself. */
 static const char *const own_keys[] = {
-    "total_episodes", "total_steps",    "data_format",  "jpeg_encoding", "observation_space",
-    "action_space",   "env_spec",       "dataset_id",   "minari_version", "dataset_size",
-    "algorithm_name", "action_list",    OWN_KEY,
+    "total_episodes", "total_steps", "data_format", "jpeg_encoding",  "observation_space",
+    "action_space",   "env_spec",    "dataset_id",  "minari_version", "dataset_size",
+    "algorithm_name", "action_list", OWN_KEY,
 };
 
 static bool is_own_key(const char *key) {
@@ -262,8 +262,8 @@ static int64_t optional_i64(const ppi_json *object, const char *key, int64_t oth
 static double optional_f64(const ppi_json *object, const char *key) {
     const ppi_json *value = ppi_json_find(object, key);
     double number = 0;
-    if (value && (ppi_json_kind_of(value) == PPI_JSON_INT ||
-                  ppi_json_kind_of(value) == PPI_JSON_REAL)) {
+    if (value &&
+        (ppi_json_kind_of(value) == PPI_JSON_INT || ppi_json_kind_of(value) == PPI_JSON_REAL)) {
         (void)ppi_json_as_f64(value, key, &number);
     }
     return number;
@@ -279,85 +279,38 @@ static pp_status inner_document(ppi_json **out, const ppi_json *root, const char
     return ppi_json_parse(out, text, strlen(text), label);
 }
 
-static pp_status parse_shape(ppi_store_meta *meta, const ppi_json *space) {
-    const ppi_json *shape = NULL;
-    const char *dtype = "";
-    PPI_TRY(ppi_json_get_string(space, "dtype", &dtype));
-    if (strcmp(dtype, "uint8") != 0) {
-        return ppi_fail(PP_ERR_SHAPE, "observation_space: dtype is %s, expected uint8", dtype);
-    }
-    PPI_TRY(ppi_json_get_array(space, "shape", &shape));
-    int64_t rank = ppi_json_count(shape);
-    int32_t dims[3] = {1, 1, 1};
-    if (rank < 1 || rank > 3) {
-        return ppi_fail(PP_ERR_SHAPE, "observation_space: %lld axes, expected 1 to 3",
-                        (long long)rank);
-    }
-    for (int64_t axis = 0; axis < rank; axis++) {
-        int64_t size = 0;
-        PPI_TRY(ppi_json_as_i64(ppi_json_at(shape, axis), "observation_space: shape", &size));
-        if (size < 1 || size > 4096) {
-            return ppi_fail(PP_ERR_SHAPE, "observation_space: axis %lld is %lld, expected 1 to 4096",
-                            (long long)axis, (long long)size);
-        }
-        dims[axis] = (int32_t)size;
-    }
-    meta->height = dims[0];
-    meta->width = dims[1];
-    meta->channels = dims[2];
-    return PP_OK;
-}
-
-/* Largest value of the nested list `high`: its first leaf. */
-static int32_t first_leaf(const ppi_json *value) {
-    for (int depth = 0; depth < 4 && value && ppi_json_kind_of(value) == PPI_JSON_ARRAY; depth++) {
-        value = ppi_json_at(value, 0);
-    }
-    int64_t number = 255;
-    if (value && ppi_json_kind_of(value) == PPI_JSON_INT) {
-        (void)ppi_json_as_i64(value, "high", &number);
-    }
-    return number >= 0 && number <= 255 ? (int32_t)number : 255;
-}
-
-static pp_status parse_observation_space(ppi_store_meta *meta, const ppi_json *root,
-                                         const char *what) {
-    ppi_json *space = NULL;
-    const char *type = "";
-    PPI_TRY(inner_document(&space, root, "observation_space", what));
-    pp_status status = ppi_json_get_string(space, "type", &type);
-    if (status == PP_OK && strcmp(type, "Box") != 0) {
-        status = ppi_fail(PP_ERR_UNSUPPORTED, "observation_space: type is %s, only Box is read",
-                          type);
+/* Reads both spaces. With `strict` they must be what polyplay itself records. */
+static pp_status parse_spaces(ppi_store_meta *meta, const ppi_meta_counts *counts,
+                              ppi_spaces *spaces, bool strict, const ppi_json *root,
+                              const char *what) {
+    ppi_json *observation = NULL;
+    ppi_json *action = NULL;
+    int32_t dims[3] = {0, 0, 0};
+    pp_status status = inner_document(&observation, root, "observation_space", what);
+    if (status == PP_OK) {
+        status = inner_document(&action, root, "action_space", what);
     }
     if (status == PP_OK) {
-        status = parse_shape(meta, space);
+        status = ppi_spaces_parse(spaces, observation, action, counts->jpeg);
     }
-    meta->obs_high = first_leaf(ppi_json_find(space, "high"));
-    ppi_json_free(space);
-    return status;
-}
-
-static pp_status parse_action_space(ppi_store_meta *meta, const ppi_json *root, const char *what) {
-    ppi_json *space = NULL;
-    const char *type = "";
-    int64_t n = 0;
-    PPI_TRY(inner_document(&space, root, "action_space", what));
-    pp_status status = ppi_json_get_string(space, "type", &type);
-    if (status == PP_OK && strcmp(type, "Discrete") != 0) {
-        status = ppi_fail(PP_ERR_UNSUPPORTED, "action_space: type is %s, only Discrete is read",
-                          type);
-    }
+    ppi_json_free(observation);
+    ppi_json_free(action);
+    PPI_TRY(status);
+    status = ppi_spaces_frames(spaces, dims);
     if (status == PP_OK) {
-        status = ppi_json_get_i64(space, "n", &n);
+        meta->height = dims[0];
+        meta->width = dims[1];
+        meta->channels = dims[2];
+        double high = spaces->leaves[0].high;
+        meta->obs_high = high >= 0 && high <= 255 ? (int32_t)high : 255;
     }
-    if (status == PP_OK && (n < 1 || n > 65536 || optional_i64(space, "start", 0) != 0)) {
-        status = ppi_fail(PP_ERR_UNSUPPORTED,
-                          "action_space: n %lld start %lld, expected 1 to 65536 actions from 0",
-                          (long long)n, (long long)optional_i64(space, "start", 0));
+    if (status == PP_OK || !strict) {
+        status = ppi_spaces_choices(spaces, &meta->actions);
     }
-    meta->actions = (int32_t)n;
-    ppi_json_free(space);
+    if (status != PP_OK && !strict) {
+        ppi_error_clear(); /* not a failure: the dataset is read leaf by leaf */
+        return PP_OK;
+    }
     return status;
 }
 
@@ -374,8 +327,8 @@ static pp_status parse_action_list(ppi_store_meta *meta, const ppi_json *root) {
         int64_t id = 0;
         PPI_TRY(ppi_json_as_i64(ppi_json_at(list, i), "action_list", &id));
         if (id < 0 || id >= meta->actions) {
-            return ppi_fail(PP_ERR_CORRUPT, "action_list: id %lld, expected 0 to %d",
-                            (long long)id, meta->actions - 1);
+            return ppi_fail(PP_ERR_CORRUPT, "action_list: id %lld in a space of %d actions",
+                            (long long)id, meta->actions);
         }
         meta->action_list[i] = (int32_t)id;
     }
@@ -414,19 +367,23 @@ static void parse_own(ppi_store_meta *meta, const ppi_json *root) {
     }
 }
 
-/* The environment's id out of env_spec, where there is one. */
-static void parse_env(ppi_store_meta *meta, const ppi_json *root, const char *what) {
+/* The environment's id out of env_spec, where there is one that can be read. */
+static pp_status parse_env(ppi_store_meta *meta, const ppi_json *root, const char *what) {
     ppi_json *spec = NULL;
     const ppi_json *value = ppi_json_find(root, "env_spec");
-    if (value && ppi_json_kind_of(value) == PPI_JSON_STRING &&
-        inner_document(&spec, root, "env_spec", what) == PP_OK) {
+    if (!value || ppi_json_kind_of(value) != PPI_JSON_STRING) {
+        return PP_OK;
+    }
+    const pp_status status = inner_document(&spec, root, "env_spec", what);
+    if (status == PP_OK) {
         optional_text(spec, "id", meta->env, sizeof meta->env);
         ppi_json_free(spec);
     }
+    return status == PP_ERR_NO_MEMORY ? status : PP_OK;
 }
 
-static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, const ppi_json *root,
-                            const char *what) {
+static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, ppi_spaces *spaces,
+                            bool strict, const ppi_json *root, const char *what) {
     const char *format = "hdf5";
     if (ppi_json_kind_of(root) != PPI_JSON_OBJECT) {
         return ppi_fail(PP_ERR_CORRUPT, "expected one JSON object");
@@ -437,7 +394,9 @@ static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, const
         PPI_TRY(ppi_json_get_string(root, "data_format", &format));
     }
     if (strcmp(format, "hdf5") != 0) {
-        return ppi_fail(PP_ERR_UNSUPPORTED, "data_format is %s, only the hdf5 variant is read",
+        return ppi_fail(PP_ERR_UNSUPPORTED,
+                        "data_format is %s: the Arrow and Parquet variants are "
+                        "not read, only hdf5 (minari combines or converts them)",
                         format);
     }
     counts->jpeg = true;
@@ -446,9 +405,8 @@ static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, const
     }
     counts->megabytes = optional_f64(root, "dataset_size");
     optional_text(root, "dataset_id", meta->id, sizeof meta->id);
-    parse_env(meta, root, what);
-    PPI_TRY(parse_observation_space(meta, root, what));
-    PPI_TRY(parse_action_space(meta, root, what));
+    PPI_TRY(parse_env(meta, root, what));
+    PPI_TRY(parse_spaces(meta, counts, spaces, strict, root, what));
     PPI_TRY(parse_action_list(meta, root));
     parse_own(meta, root);
     if (meta->env[0] == 0) {
@@ -457,13 +415,13 @@ static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, const
     return PP_OK;
 }
 
-pp_status ppi_meta_parse(ppi_store_meta *meta, ppi_meta_counts *counts, const char *text,
-                         size_t size, const char *what) {
+static pp_status parse_text(ppi_store_meta *meta, ppi_meta_counts *counts, ppi_spaces *spaces,
+                            bool strict, const char *text, size_t size, const char *what) {
     ppi_json *root = NULL;
     memset(meta, 0, sizeof *meta);
     memset(counts, 0, sizeof *counts);
     PPI_TRY(ppi_json_parse(&root, text, size, what));
-    pp_status status = parse_root(meta, counts, root, what);
+    pp_status status = parse_root(meta, counts, spaces, strict, root, what);
     ppi_json_free(root);
     if (status == PP_ERR_NOT_FOUND) {
         status = PP_ERR_CORRUPT;
@@ -471,11 +429,30 @@ pp_status ppi_meta_parse(ppi_store_meta *meta, ppi_meta_counts *counts, const ch
     return ppi_fail_context(status, "%s", what);
 }
 
+pp_status ppi_meta_parse(ppi_store_meta *meta, ppi_meta_counts *counts, const char *text,
+                         size_t size, const char *what) {
+    ppi_spaces spaces = {0};
+    pp_status status = parse_text(meta, counts, &spaces, true, text, size, what);
+    ppi_spaces_free(&spaces);
+    return status;
+}
+
 pp_status ppi_meta_load(ppi_store_meta *meta, ppi_meta_counts *counts, const char *path) {
     char *text = NULL;
     size_t size = 0;
     PPI_TRY(ppi_file_read_all(path, &text, &size));
     pp_status status = ppi_meta_parse(meta, counts, text, size, path);
+    ppi_free(text);
+    return status;
+}
+
+pp_status ppi_meta_load_spaces(ppi_store_meta *meta, ppi_meta_counts *counts, ppi_spaces *spaces,
+                               const char *path) {
+    char *text = NULL;
+    size_t size = 0;
+    memset(spaces, 0, sizeof *spaces);
+    PPI_TRY(ppi_file_read_all(path, &text, &size));
+    pp_status status = parse_text(meta, counts, spaces, false, text, size, path);
     ppi_free(text);
     return status;
 }

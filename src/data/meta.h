@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "data/space.h"
 #include "data/store.h"
 
 /* What the file says beside ppi_store_meta. */
@@ -24,11 +25,17 @@ typedef struct ppi_meta_counts {
 pp_status ppi_meta_write(ppi_buf *out, const ppi_store_meta *meta, const ppi_meta_counts *counts,
                          const ppi_json *old);
 
-/* Reads metadata text; `what` names it in errors. PP_ERR_CORRUPT for broken JSON and missing keys,
- * PP_ERR_UNSUPPORTED for spaces and storage formats that are not read, always naming the key. */
+/* Reads the metadata of a dataset that polyplay recorded; `what` names it in errors. PP_ERR_CORRUPT
+ * for broken JSON and missing keys, PP_ERR_UNSUPPORTED for storage formats that are not read and
+ * spaces that are not recorded here, always naming the key. */
 pp_status ppi_meta_parse(ppi_store_meta *meta, ppi_meta_counts *counts, const char *text,
                          size_t size, const char *what);
 pp_status ppi_meta_load(ppi_store_meta *meta, ppi_meta_counts *counts, const char *path);
+/* The same for any dataset and its spaces, which the caller frees, also after a failure. Where an
+ * observation has no frames height, width and channels are 0; without Discrete actions from 0
+ * `actions` is 0. */
+pp_status ppi_meta_load_spaces(ppi_store_meta *meta, ppi_meta_counts *counts, ppi_spaces *spaces,
+                               const char *path);
 
 /* The text a journal keeps as its header. */
 pp_status ppi_meta_header(ppi_buf *out, const ppi_store_meta *meta);

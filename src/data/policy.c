@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/options.h"
 
 static const char *const names[] = {
     [PPI_POLICY_RANDOM] = "random",
@@ -11,13 +12,21 @@ static const char *const names[] = {
 };
 
 pp_status ppi_policy_find(ppi_policy_kind *out, const char *name) {
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    enum { COUNT = sizeof names / sizeof names[0] };
+    for (int i = 0; i < COUNT; i++) {
         if (strcmp(name, names[i]) == 0) {
             *out = (ppi_policy_kind)i;
             return PP_OK;
         }
     }
-    return ppi_fail(PP_ERR_ARGUMENT, "policy %s is not known, expected random or dirichlet", name);
+    const char *nearest = ppi_nearest_name(name, names, COUNT);
+    if (nearest == NULL) {
+        return ppi_fail(PP_ERR_ARGUMENT, "there is no policy '%s'; the policies are %s and %s",
+                        name, names[PPI_POLICY_RANDOM], names[PPI_POLICY_DIRICHLET]);
+    }
+    return ppi_fail(PP_ERR_ARGUMENT,
+                    "there is no policy '%s', did you mean '%s'? The policies are %s and %s", name,
+                    nearest, names[PPI_POLICY_RANDOM], names[PPI_POLICY_DIRICHLET]);
 }
 
 const char *ppi_policy_name(ppi_policy_kind kind) {

@@ -14,22 +14,22 @@
 #include "base/rng.h"
 
 #define PPI_DIRICHLET_CONCENTRATION 0.3
-#define PPI_DIRICHLET_HOLD 4.0
+#define PPI_DIRICHLET_HOLD          4.0
 
 typedef enum ppi_policy_kind { PPI_POLICY_RANDOM, PPI_POLICY_DIRICHLET } ppi_policy_kind;
 
 /* State of a policy in one environment. */
 typedef struct ppi_policy {
     ppi_policy_kind kind;
-    int32_t count;        /* actions to choose from, 1..18 */
-    int32_t actions[18];  /* ids that are played */
-    double cumulative[18];/* dirichlet: running sums of the episode's probabilities */
-    int32_t held;         /* dirichlet: index of the action that is held */
-    int64_t hold_left;    /* dirichlet: steps it is still held */
+    int32_t count;         /* actions to choose from, 1..18 */
+    int32_t actions[18];   /* ids that are played */
+    double cumulative[18]; /* dirichlet: running sums of the episode's probabilities */
+    int32_t held;          /* dirichlet: index of the action that is held */
+    int64_t hold_left;     /* dirichlet: steps it is still held */
     ppi_rng rng;
 } ppi_policy;
 
-/* PP_ERR_ARGUMENT names the known policies. */
+/* PP_ERR_ARGUMENT names the nearest policy and lists all. */
 pp_status ppi_policy_find(ppi_policy_kind *out, const char *name);
 const char *ppi_policy_name(ppi_policy_kind kind);
 

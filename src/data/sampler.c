@@ -77,6 +77,9 @@ struct ppi_sampler {
 /* ---- building ---- */
 
 static pp_status check_shapes(ppi_sampler *s) {
+    for (int i = 0; i < s->dataset_count; i++) {
+        PPI_TRY(ppi_dataset_check_playable(s->datasets[i]));
+    }
     const pp_dataset_info *first = ppi_dataset_info(s->datasets[0]);
     s->H = first->height;
     s->W = first->width;

@@ -48,7 +48,9 @@ pp_status ppi_env_ale_plugin(const pp_env_vtable **out);
 pp_status ppi_env_plugin_open(const pp_env_vtable **out, const char *const *folders, int count);
 
 /* Path of the ROM of a game ("breakout") into path[size], checked by md5 (also written to
- * md5[33]) unless options->any_rom. */
+ * md5[33]) unless options->any_rom. A folder in options->roms is the only one searched; without it
+ * come ALE_ROMS_DIR, ALE_ROM_DIR and the folders of tools/setup. PP_ERR_NOT_FOUND names the folders
+ * searched and the md5 wanted. */
 pp_status ppi_env_find_rom(char *path, size_t size, char *md5, const char *stem,
                            const ppi_env_options *options);
 

@@ -14,7 +14,7 @@
 #define PPI_ALE_ROOT ""
 #endif
 
-enum { MAX_FOLDERS = 5 };
+enum { MAX_FOLDERS = 4 };
 
 static const char *const k_two_player[] = {"combat", "joust", "maze_craze", "warlords"};
 
@@ -54,9 +54,10 @@ static pp_status check_file(const char *path, char *md5, const char *stem, const
     char found[PPI_MD5_HEX_SIZE];
     PPI_TRY(ppi_md5_file(found, path));
     if (strcmp(found, wanted) != 0 && !options->any_rom) {
-        return ppi_fail(PP_ERR_CORRUPT,
-                        "the ROM of ale/%s has md5 %s, expected %s (file %s); env.any-rom accepts it",
-                        stem, found, wanted, path);
+        return ppi_fail(
+            PP_ERR_CORRUPT,
+            "the ROM of ale/%s has md5 %s, expected %s (file %s); env.any-rom accepts it", stem,
+            found, wanted, path);
     }
     if (md5 != NULL) {
         memcpy(md5, found, sizeof(found));
@@ -65,18 +66,45 @@ static pp_status check_file(const char *path, char *md5, const char *stem, const
 }
 
 static pp_status not_found(const char *const *folders, int count, const char *stem,
-                           const char *wanted) {
+                           const char *wanted, const ppi_env_options *options) {
     ppi_buf searched = {0};
     for (int i = 0; i < count; i++) {
         ppi_buf_printf(&searched, "%s%s", i > 0 ? ", " : "", folders[i]);
     }
     const pp_status status = ppi_fail(
         PP_ERR_NOT_FOUND,
-        "the ROM of ale/%s was not found: wanted %s.bin with md5 %s; searched: %s; run tools/setup, "
-        "or name a folder with env.roms or ALE_ROMS_DIR",
-        stem, stem, wanted, searched.len > 0 ? ppi_buf_text(&searched) : "no folder is known");
+        "the ROM of ale/%s was not found: wanted %s.bin with md5 %s; searched: %s; %s", stem, stem,
+        wanted, searched.len > 0 ? ppi_buf_text(&searched) : "no folder is known",
+        options->roms[0] != '\0'
+            ? "a folder named with env.roms is the only one searched"
+            : "run tools/setup, or name a folder with env.roms or ALE_ROMS_DIR");
     ppi_buf_free(&searched);
     return status;
+}
+
+/* Folders to search, in order: the one of env.roms alone, else those of the environment variables
+ * and of the set-up. `setup` [PPI_PATH_SIZE] holds a text that the list borrows. Returns their
+ * number. */
+static int search_folders(const char *folders[MAX_FOLDERS], char *setup,
+                          const ppi_env_options *options) {
+    if (options->roms[0] != '\0') {
+        folders[0] = options->roms;
+        return 1;
+    }
+    setup_folder(setup, PPI_PATH_SIZE);
+    const char *const candidates[MAX_FOLDERS] = {
+        getenv("ALE_ROMS_DIR"), getenv("ALE_ROM_DIR"), setup,
+        PPI_ALE_ROOT[0] == '\0' ? NULL : PPI_ALE_ROOT "/roms"};
+    int count = 0;
+    for (int i = 0; i < MAX_FOLDERS; i++) {
+        const char *folder = candidates[i];
+        if (folder == NULL || folder[0] == '\0' ||
+            (count > 0 && strcmp(folders[count - 1], folder) == 0)) {
+            continue;
+        }
+        folders[count++] = folder;
+    }
+    return count;
 }
 
 pp_status ppi_env_find_rom(char *path, size_t size, char *md5, const char *stem,
@@ -92,25 +120,15 @@ pp_status ppi_env_find_rom(char *path, size_t size, char *md5, const char *stem,
         return ppi_fail(PP_ERR_NOT_FOUND, "no Atari game has the ROM name '%s'", stem);
     }
     char setup[PPI_PATH_SIZE];
-    setup_folder(setup, sizeof(setup));
-    const char *const candidates[MAX_FOLDERS] = {
-        options->roms, getenv("ALE_ROMS_DIR"), getenv("ALE_ROM_DIR"), setup,
-        PPI_ALE_ROOT[0] == '\0' ? NULL : PPI_ALE_ROOT "/roms"};
-    const char *searched[MAX_FOLDERS];
-    int count = 0;
+    const char *folders[MAX_FOLDERS];
+    const int count = search_folders(folders, setup, options);
     char file[128];
     snprintf(file, sizeof(file), "%s.bin", stem);
-    for (int i = 0; i < MAX_FOLDERS; i++) {
-        const char *folder = candidates[i];
-        if (folder == NULL || folder[0] == '\0' ||
-            (count > 0 && strcmp(searched[count - 1], folder) == 0)) {
-            continue;
-        }
-        PPI_TRY(ppi_path_join(path, size, folder, file));
+    for (int i = 0; i < count; i++) {
+        PPI_TRY(ppi_path_join(path, size, folders[i], file));
         if (ppi_file_exists(path)) {
             return check_file(path, md5, stem, wanted, options);
         }
-        searched[count++] = folder;
     }
-    return not_found(searched, count, stem, wanted);
+    return not_found(folders, count, stem, wanted, options);
 }

@@ -1,17 +1,29 @@
-/* Environments side by side. One environment is one item of work and writes only its own rows. */
+/* Environments side by side. One environment is one item of work and writes only its own rows, so
+ * who runs it makes no difference to what it writes.
+ *
+ * Each thread begins with its own share, whose memory its core knows, and then takes what others
+ * have not begun. Environments that step in less time than it takes to wake a thread stay in the
+ * calling thread: waking costs tens of microseconds, a step of a small game less than one. */
 #include "env/vec.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/threads.h"
+
+/* Steps of all environments that together take less than this stay in one thread, in seconds. */
+static const double k_least_shared = 50e-6;
 
 typedef struct vec_slot {
     ppi_env env;
     pp_env_spec spec;
     int32_t status; /* of the last call */
+    atomic_bool taken; /* in the present call over the pool */
     pp_env_error error;
 } vec_slot;
 
@@ -24,8 +36,10 @@ struct ppi_vec {
     uint8_t *terminated;
     uint8_t *truncated;
     int32_t *lives;
+    int32_t *frames;
     int64_t *steps;
-    ppi_pool *pool; /* NULL with one thread */
+    ppi_pool *pool;      /* NULL with one thread */
+    double step_seconds; /* what all environments last took, summed over the threads; 0 = unknown */
 };
 
 /* Work of one call over the pool. */
@@ -43,9 +57,10 @@ static pp_status allocate(ppi_vec *vec) {
     vec->terminated = ppi_calloc(n, sizeof(*vec->terminated));
     vec->truncated = ppi_calloc(n, sizeof(*vec->truncated));
     vec->lives = ppi_calloc(n, sizeof(*vec->lives));
+    vec->frames = ppi_calloc(n, sizeof(*vec->frames));
     vec->steps = ppi_calloc(n, sizeof(*vec->steps));
     if (vec->obs == NULL || vec->reward == NULL || vec->terminated == NULL ||
-        vec->truncated == NULL || vec->lives == NULL || vec->steps == NULL) {
+        vec->truncated == NULL || vec->lives == NULL || vec->frames == NULL || vec->steps == NULL) {
         return ppi_oom("the arrays of a vector of environments");
     }
     return PP_OK;
@@ -113,6 +128,7 @@ void ppi_vec_destroy(ppi_vec *vec) {
     ppi_free(vec->terminated);
     ppi_free(vec->truncated);
     ppi_free(vec->lives);
+    ppi_free(vec->frames);
     ppi_free(vec->steps);
     ppi_free(vec);
 }
@@ -146,6 +162,7 @@ static void store(ppi_vec *vec, int64_t i, const pp_env_result *result) {
     vec->terminated[i] = result->terminated;
     vec->truncated[i] = result->truncated;
     vec->lives[i] = result->lives;
+    vec->frames[i] = result->frames;
 }
 
 static void reset_one(ppi_vec *vec, int64_t i, uint64_t seed) {
@@ -164,8 +181,7 @@ static void reset_job(void *ctx, int64_t i) {
     reset_one(job->vec, i, job->seeds[i]);
 }
 
-static void step_job(void *ctx, int64_t i) {
-    const vec_job *job = ctx;
+static void step_one(const vec_job *job, int64_t i) {
     ppi_vec *vec = job->vec;
     vec_slot *slot = &vec->slots[i];
     slot->status = PP_OK;
@@ -178,6 +194,48 @@ static void step_job(void *ctx, int64_t i) {
     if (slot->status == PP_OK) {
         vec->steps[i] += !vec->terminated[i] && !vec->truncated[i];
         store(vec, i, &result);
+    }
+}
+
+static void step_untaken(const vec_job *job, int64_t i) {
+    if (!atomic_exchange_explicit(&job->vec->slots[i].taken, true, memory_order_relaxed)) {
+        step_one(job, i);
+    }
+}
+
+/* The own share first, then the ends of the others' shares. The calling thread keeps the time. */
+static void step_share(void *ctx, int64_t begin, int64_t end, int worker) {
+    const vec_job *job = ctx;
+    const int64_t count = job->vec->count;
+    const double start = worker == 0 ? ppi_clock_seconds() : 0.0;
+    for (int64_t i = begin; i < end; i++) {
+        step_untaken(job, i);
+    }
+    if (worker == 0) {
+        const double share = (double)(end - begin) / (double)count;
+        job->vec->step_seconds = (ppi_clock_seconds() - start) / share;
+    }
+    for (int64_t k = 1; k <= count - (end - begin); k++) {
+        step_untaken(job, (begin + count - k) % count);
+    }
+}
+
+static void step_all(vec_job *job) {
+    ppi_vec *vec = job->vec;
+    const bool shared = vec->pool != NULL && vec->step_seconds >= k_least_shared;
+    if (shared) {
+        for (int i = 0; i < vec->count; i++) {
+            atomic_store_explicit(&vec->slots[i].taken, false, memory_order_relaxed);
+        }
+        ppi_pool_run_ranges(vec->pool, step_share, job, vec->count);
+        return;
+    }
+    const double start = vec->pool != NULL ? ppi_clock_seconds() : 0.0;
+    for (int i = 0; i < vec->count; i++) {
+        step_one(job, i);
+    }
+    if (vec->pool != NULL) {
+        vec->step_seconds = ppi_clock_seconds() - start;
     }
 }
 
@@ -209,7 +267,7 @@ pp_status ppi_vec_step(ppi_vec *vec, const int32_t *actions, const uint8_t *acti
         }
     }
     vec_job job = {.vec = vec, .actions = actions, .active = active};
-    ppi_pool_run(vec->pool, step_job, &job, vec->count);
+    step_all(&job);
     return first_failure(vec);
 }
 
@@ -233,6 +291,10 @@ const int32_t *ppi_vec_lives(const ppi_vec *vec) {
     return vec->lives;
 }
 
+const int32_t *ppi_vec_frames(const ppi_vec *vec) {
+    return vec->frames;
+}
+
 const int64_t *ppi_vec_steps(const ppi_vec *vec) {
     return vec->steps;
 }
@@ -246,16 +308,21 @@ typedef struct vec_row {
     double reward;
     int64_t steps;
     int32_t lives;
+    int32_t frames;
     uint8_t terminated;
     uint8_t truncated;
-    uint8_t pad[2];
+    uint8_t pad[6];
 } vec_row;
 
 pp_status ppi_vec_save_state(ppi_vec *vec, int i, ppi_buf *buf) {
     PPI_TRY(check_index(vec, i));
     vec_slot *slot = &vec->slots[i];
-    const vec_row row = {vec->reward[i],     vec->steps[i],     vec->lives[i],
-                         vec->terminated[i], vec->truncated[i], {0, 0}};
+    const vec_row row = {.reward = vec->reward[i],
+                         .steps = vec->steps[i],
+                         .lives = vec->lives[i],
+                         .frames = vec->frames[i],
+                         .terminated = vec->terminated[i],
+                         .truncated = vec->truncated[i]};
     uint64_t size = 0;
     slot->status = slot->env.vtable->save_state(slot->env.state, NULL, 0, &size, &slot->error);
     PPI_TRY(slot_status(vec, i));
@@ -284,6 +351,7 @@ pp_status ppi_vec_load_state(ppi_vec *vec, int i, const void *data, size_t size)
     vec->reward[i] = row.reward;
     vec->steps[i] = row.steps;
     vec->lives[i] = row.lives;
+    vec->frames[i] = row.frames;
     vec->terminated[i] = row.terminated;
     vec->truncated[i] = row.truncated;
     slot->status = slot->env.vtable->observe(slot->env.state, vec->obs + i * vec->obs_size,

@@ -39,6 +39,7 @@ const double *ppi_vec_reward(const ppi_vec *vec);      /* [N], raw */
 const uint8_t *ppi_vec_terminated(const ppi_vec *vec); /* [N] */
 const uint8_t *ppi_vec_truncated(const ppi_vec *vec);  /* [N] */
 const int32_t *ppi_vec_lives(const ppi_vec *vec);      /* [N] */
+const int32_t *ppi_vec_frames(const ppi_vec *vec);     /* [N], emulated in the last call */
 const int64_t *ppi_vec_steps(const ppi_vec *vec);      /* [N], agent steps in the episode */
 int64_t ppi_vec_obs_size(const ppi_vec *vec);          /* H*W*C */
 

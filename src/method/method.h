@@ -4,6 +4,8 @@
 #ifndef PPI_METHOD_METHOD_H
 #define PPI_METHOD_METHOD_H
 
+#include <assert.h>
+
 #include <polyplay/status.h>
 
 #include "base/buf.h"
@@ -16,7 +18,8 @@ struct ppi_batch; /* data/sampler.h */
 typedef struct ppi_agent ppi_agent;
 typedef struct ppi_method ppi_method;
 
-/* What one observation looks like. view "grey84": h = w = 84, c = 1, values 0..255; "planes": values 0 or 1. */
+/* What one observation looks like. view "grey84": h = w = 84, c = 1, values 0..255; "planes":
+ * values 0 or 1. */
 typedef struct ppi_obs_spec {
     char view[16];
     int64_t h, w, c;
@@ -25,11 +28,12 @@ typedef struct ppi_obs_spec {
 /* How to create an agent. Everything is copied; the backend must outlive the agent. */
 typedef struct ppi_agent_config {
     const ppi_method *method;
-    const char *size;           /* one of method->sizes; NULL = "small" */
-    const void *options;        /* the method's option struct (options_size bytes), filled through ppi_method_bind */
+    const char *size;    /* one of method->sizes; NULL = "small" */
+    const void *options; /* the method's option struct (options_size bytes), filled through
+                            ppi_method_bind */
     ppi_obs_spec obs;
     uint64_t seed;              /* initial weights, dropout and acting draws */
-    ppi_policy policy;          /* F32 or BF16 */
+    ppi_dtype_policy policy;    /* F32 or BF16 */
     int threads;                /* at least 1 */
     const ppi_backend *backend; /* NULL = ppi_cpu_backend() */
 } ppi_agent_config;
@@ -44,9 +48,10 @@ typedef struct ppi_metrics {
     } item[PPI_MAX_METRICS];
 } ppi_metrics;
 
-/* Appends one figure (silently full after PPI_MAX_METRICS). */
+/* Appends one figure; a step has at most PPI_MAX_METRICS of them. */
 static inline void ppi_metrics_add(ppi_metrics *m, const char *name, double value) {
-    if (m->count >= PPI_MAX_METRICS) return;
+    assert(m->count < PPI_MAX_METRICS);
+    if (m->count == PPI_MAX_METRICS) return;
     m->item[m->count].name = name;
     m->item[m->count].value = value;
     m->count++;
@@ -67,7 +72,26 @@ typedef struct ppi_method_table {
     size_t offset;
 } ppi_method_table;
 
-/* The method table: the callbacks behind the ppi_agent_ calls, with the same contracts. */
+/* What agents of one kind do: the callbacks behind the ppi_agent_ calls, with the same contracts.
+   Methods that differ only in options and network share one table. */
+typedef struct ppi_agent_calls {
+    void (*destroy)(ppi_agent *a);
+    int64_t (*window)(const ppi_agent *a);
+    pp_status (*train_setup)(ppi_agent *a, int64_t batch, int64_t total_steps);
+    pp_status (*train_step)(ppi_agent *a, const struct ppi_batch *b, int64_t step,
+                            ppi_metrics *out);
+    pp_status (*act_begin)(ppi_agent *a, int64_t n_envs);
+    pp_status (*act_reset)(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);
+    pp_status (*act)(ppi_agent *a, const uint8_t *live, int32_t *actions);
+    pp_status (*observe)(ppi_agent *a, int64_t env, int32_t action, double reward,
+                         const uint8_t *next_obs);
+    pp_status (*forward_setup)(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n);
+    pp_status (*forward)(ppi_agent *a);
+    pp_status (*describe_acting)(const ppi_agent *a, ppi_jsonw *w);
+    ppi_plan *(*plan)(const ppi_agent *a, const char *which);
+} ppi_agent_calls;
+
+/* A method: its options, sizes and recipes, and how its agents are made. */
 struct ppi_method {
     const char *name; /* "mgdt" */
     const char *help; /* one line */
@@ -78,25 +102,15 @@ struct ppi_method {
     pp_status (*recipe)(ppi_options *set, const char *size);
     int64_t (*default_batch)(const char *size);
     pp_status (*create)(ppi_agent **out, const ppi_agent_config *cfg);
-    void (*destroy)(ppi_agent *a);
-    int64_t (*window)(const ppi_agent *a);
-    pp_status (*train_setup)(ppi_agent *a, int64_t batch, int64_t total_steps);
-    pp_status (*train_step)(ppi_agent *a, const struct ppi_batch *b, int64_t step, ppi_metrics *out);
-    pp_status (*act_begin)(ppi_agent *a, int64_t n_envs);
-    pp_status (*act_reset)(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);
-    pp_status (*act)(ppi_agent *a, const uint8_t *live, int32_t *actions);
-    pp_status (*observe)(ppi_agent *a, int64_t env, int32_t action, double reward, const uint8_t *next_obs);
-    pp_status (*forward_setup)(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n);
-    pp_status (*forward)(ppi_agent *a);
-    pp_status (*describe_acting)(const ppi_agent *a, ppi_jsonw *w);
-    const ppi_plan *(*plan)(const ppi_agent *a, const char *which);
+    const ppi_agent_calls *calls;
 };
 
 /* The part every agent begins with. */
 struct ppi_agent {
     const ppi_method *method;
     ppi_params *params;
-    ppi_agent_config cfg; /* backend is what the agent uses; options and size are copies of the agent's own */
+    /* backend is what the agent uses; options and size are copies of the agent's own */
+    ppi_agent_config cfg;
 };
 
 /* Registry: methods by name; PP_ERR_NOT_FOUND names the nearest. */
@@ -104,10 +118,11 @@ int ppi_method_count(void);
 const ppi_method *ppi_method_at(int i);
 pp_status ppi_method_find(const ppi_method **out, const char *name);
 
-/* Binds all option tables of the method to the struct at `options` (options_size bytes, caller-owned, lives as long as the set). */
+/* Binds all option tables of the method to the struct at `options` (options_size bytes,
+ * caller-owned, lives as long as the set). */
 pp_status ppi_method_bind(const ppi_method *m, ppi_options *set, void *options);
-/* After all options were read: fills what the user did not set from the recipe of a size (source "recipe <size>").
-   PP_ERR_NOT_FOUND names the sizes. */
+/* After all options were read: fills what the user did not set from the recipe of a size (source
+   "recipe <size>"). PP_ERR_NOT_FOUND names the sizes. */
 pp_status ppi_method_apply_recipe(const ppi_method *m, ppi_options *set, const char *size);
 /* Batch size of the recipe of a size. */
 int64_t ppi_method_default_batch(const ppi_method *m, const char *size);
@@ -116,36 +131,45 @@ int64_t ppi_method_default_batch(const ppi_method *m, const char *size);
 pp_status ppi_agent_create(ppi_agent **out, const ppi_agent_config *cfg);
 void ppi_agent_destroy(ppi_agent *a);
 ppi_params *ppi_agent_params(ppi_agent *a);
-/* To be called after the caller changed params->master (a loaded checkpoint): refreshes derived copies. */
+/* To be called after the caller changed params->master (a loaded checkpoint): refreshes derived
+ * copies. */
 void ppi_agent_params_changed(ppi_agent *a);
 /* Steps per training window (T of the batch). */
 int64_t ppi_agent_window(const ppi_agent *a);
 
-/* Builds the training plan and allocates gradients and optimiser slots (kept when already there, so a
-   checkpoint may be loaded before or after). total_steps is the length of the schedule. */
+/* Builds the training plan and allocates gradients and optimiser slots (kept when already there, so
+   a checkpoint may be loaded before or after). total_steps is the length of the schedule. */
 pp_status ppi_agent_train_setup(ppi_agent *a, int64_t batch, int64_t total_steps);
-/* One update, 0-based `step`: forward, loss, backward, clip, optimiser. The batch has the B of train_setup and T of window;
-   obs, action, reward and (for return-conditioned methods) rtg must be present. A loss or gradient that is not finite changes no
-   parameter and returns PP_ERR_NUMERIC naming the step and the first bad tensor. */
-pp_status ppi_agent_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t step, ppi_metrics *out);
+/* One update, 0-based `step`: forward, loss, backward, clip, optimiser. The batch has the B of
+   train_setup and T of window; obs, action, reward and (for return-conditioned methods) rtg must be
+   present. A loss or gradient that is not finite changes no parameter and returns PP_ERR_NUMERIC
+   naming the step and the first bad tensor. */
+pp_status ppi_agent_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t step,
+                               ppi_metrics *out);
 
 /* Acting for n_envs environments side by side. */
 pp_status ppi_agent_act_begin(ppi_agent *a, int64_t n_envs);
-/* A new episode in environment `env` begins with `obs` (h*w*c bytes). Draws are keyed by (agent seed, episode, step in the episode). */
+/* A new episode in environment `env` begins with `obs` (h*w*c bytes). Draws are keyed by (agent
+ * seed, episode, step in the episode). */
 pp_status ppi_agent_act_reset(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);
-/* Chooses actions[env] (full action ids) for the live environments; entries of the others are untouched. live == NULL: all. */
+/* Chooses actions[env] (full action ids) for the live environments; entries of the others are
+ * untouched. live == NULL: all. */
 pp_status ppi_agent_act(ppi_agent *a, const uint8_t *live, int32_t *actions);
 /* Tells the outcome: the action taken, the raw reward, the next observation. */
-pp_status ppi_agent_observe(ppi_agent *a, int64_t env, int32_t action, double reward, const uint8_t *next_obs);
+pp_status ppi_agent_observe(ppi_agent *a, int64_t env, int32_t action, double reward,
+                            const uint8_t *next_obs);
 
-/* The network once on given inputs: setup lists the tensors for this batch (list owned by the agent), the caller fills
-   the inputs through io[i].data, forward fills the outputs. */
+/* The network once on given inputs: setup lists the tensors for this batch (the list and its memory
+   are the agent's, valid until a set-up for another batch), the caller fills the inputs through
+   io[i].data, forward fills the outputs. */
 pp_status ppi_agent_forward_setup(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n);
 pp_status ppi_agent_forward(ppi_agent *a);
 
-/* Writes members (key, value) of the acting settings into an open JSON object: the `acting` group of an evaluation record. */
+/* Writes members (key, value) of the acting settings into an open JSON object: the `acting` group
+ * of an evaluation record. */
 pp_status ppi_agent_describe_acting(const ppi_agent *a, ppi_jsonw *w);
-/* A plan already built, for printing: "train", "act", "prefill", "forward"; NULL when it is not there. */
-const ppi_plan *ppi_agent_plan(const ppi_agent *a, const char *which);
+/* A plan already built, for printing and timing: "train", "act", "prefill", "forward"; NULL when it
+ * is not there. Owned by the agent. */
+ppi_plan *ppi_agent_plan(const ppi_agent *a, const char *which);
 
 #endif

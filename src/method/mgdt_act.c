@@ -1,6 +1,6 @@
-/* Acting: a rolling window per environment, all environments in one batch. With a single return token
-   the first pass reads the oldest frame only, a return is sampled, and the second pass runs the rest of
-   the window over the keys and values of the first. */
+/* Acting: a rolling window per environment, all environments in one batch. With a single return
+   token the first pass reads the oldest frame only, a return is sampled, and the second pass runs
+   the rest of the window over the keys and values of the first. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,14 +9,27 @@
 #include "base/mem.h"
 #include "method/mgdt_agent.h"
 
-/* Outputs of the generator set aside for one decision; ppi_mgdt_act_begin keeps draws below it. */
-#define DRAWS_PER_STEP 4096
+/* Outputs of the generator set aside for one decision: two per return drawn, every timestep's draws
+   apart. The option rows and the model's 4 timesteps keep below it. */
+#define DRAWS_PER_STEP (2 * PPI_MGDT_MAX_SAMPLES * 4)
 
 static const ppi_mgdt_acting_options presets[] = {
     /* The released notebook: best of 128 draws, no bias towards high returns. */
-    {0, 0.0, 128, 0.75, 1.0, 0.0, 50.0, 0, false},
+    [PPI_MGDT_NOTEBOOK] = {.preset = PPI_MGDT_NOTEBOOK,
+                           .kappa = 0.0,
+                           .num_samples = 128,
+                           .return_temperature = 0.75,
+                           .action_temperature = 1.0,
+                           .return_percentile = 0.0,
+                           .action_percentile = 50.0},
     /* The paper: one draw from the distribution biased by exp(kappa (R - low) / (high - low)). */
-    {1, 10.0, 1, 1.0, 1.0, 0.0, 0.0, 0, false},
+    [PPI_MGDT_PAPER] = {.preset = PPI_MGDT_PAPER,
+                        .kappa = 10.0,
+                        .num_samples = 1,
+                        .return_temperature = 1.0,
+                        .action_temperature = 1.0,
+                        .return_percentile = 0.0,
+                        .action_percentile = 0.0},
 };
 
 static void fill(double *value, double preset) {
@@ -24,7 +37,7 @@ static void fill(double *value, double preset) {
 }
 
 ppi_mgdt_acting_options ppi_mgdt_acting_resolve(const ppi_mgdt_acting_options *o) {
-    const ppi_mgdt_acting_options *preset = &presets[o->preset == 1 ? 1 : 0];
+    const ppi_mgdt_acting_options *preset = &presets[o->preset];
     ppi_mgdt_acting_options r = *o;
     fill(&r.kappa, preset->kappa);
     fill(&r.return_temperature, preset->return_temperature);
@@ -57,9 +70,23 @@ static pp_status compile_acting(ppi_mgdt_agent *a, int64_t n) {
     return ppi_mgdt_compile(a, &a->act, ppi_mgdt_build_act, n);
 }
 
+/* Draws of one decision must not run into those of the next. */
+static pp_status check_draws(const ppi_mgdt_agent *a) {
+    const int64_t samples = ppi_mgdt_acting_resolve(&a->o.acting).num_samples;
+    if (2 * samples * a->c.timesteps <= DRAWS_PER_STEP) return PP_OK;
+    return ppi_fail(
+        PP_ERR_ARGUMENT,
+        "%lld returns per decision over %lld timesteps were asked for, expected at most %d draws",
+        (long long)samples, (long long)a->c.timesteps, DRAWS_PER_STEP / 2);
+}
+
 pp_status ppi_mgdt_act_begin(ppi_agent *agent, int64_t n_envs) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
-    if (n_envs < 1) return ppi_fail(PP_ERR_ARGUMENT, "acting in %lld environments was asked for, expected 1 or more", (long long)n_envs);
+    PPI_TRY(check_draws(a));
+    if (n_envs < 1)
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "acting in %lld environments was asked for, expected 1 or more",
+                        (long long)n_envs);
     if (a->n_envs == n_envs) return PP_OK;
     ppi_mgdt_act_end(a);
     const int64_t T = a->c.timesteps;
@@ -87,7 +114,8 @@ pp_status ppi_mgdt_act_begin(ppi_agent *agent, int64_t n_envs) {
 
 static pp_status env_at(ppi_mgdt_agent *a, int64_t env, ppi_mgdt_env **out) {
     if (env < 0 || env >= a->n_envs) {
-        return ppi_fail(PP_ERR_ARGUMENT, "environment %lld of %lld was named; was acting begun?", (long long)env, (long long)a->n_envs);
+        return ppi_fail(PP_ERR_ARGUMENT, "environment %lld of %lld was named; was acting begun?",
+                        (long long)env, (long long)a->n_envs);
     }
     *out = &a->env[env];
     return PP_OK;
@@ -107,13 +135,15 @@ pp_status ppi_mgdt_act_reset(ppi_agent *agent, int64_t env, const uint8_t *obs, 
     return PP_OK;
 }
 
-pp_status ppi_mgdt_observe(ppi_agent *agent, int64_t env, int32_t action, double reward, const uint8_t *next_obs) {
+pp_status ppi_mgdt_observe(ppi_agent *agent, int64_t env, int32_t action, double reward,
+                           const uint8_t *next_obs) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
     ppi_mgdt_env *e;
     PPI_TRY(env_at(a, env, &e));
     const int64_t T = a->c.timesteps;
     if (action < 0 || action >= a->c.actions) {
-        return ppi_fail(PP_ERR_ARGUMENT, "action %d was reported, expected 0 to %lld", (int)action, (long long)a->c.actions - 1);
+        return ppi_fail(PP_ERR_ARGUMENT, "action %d was reported, expected 0 to %lld", (int)action,
+                        (long long)a->c.actions - 1);
     }
     e->action[T - 1] = action;
     e->reward[T - 1] = ppi_mgdt_reward_token(reward);
@@ -128,18 +158,22 @@ pp_status ppi_mgdt_observe(ppi_agent *agent, int64_t env, int32_t action, double
 }
 
 static pp_status bad_logits(const char *which, const ppi_mgdt_env *e) {
-    return ppi_fail(PP_ERR_NUMERIC, "the %s logits at step %lld of episode %llu are not finite", which, (long long)e->step,
-                    (unsigned long long)e->episode);
+    return ppi_fail(PP_ERR_NUMERIC, "the %s logits at step %lld of episode %llu are not finite",
+                    which, (long long)e->step, (unsigned long long)e->episode);
 }
 
-/* The largest of num_samples draws from the tempered, biased return distribution. `round` numbers the returns drawn in one decision. */
-static pp_status sample_return(const ppi_mgdt_agent *a, const ppi_mgdt_env *e, const float *logits, int64_t round, int32_t *token) {
+/* The largest of num_samples draws from the tempered, biased return distribution. `round` numbers
+ * the returns drawn in one decision. */
+static pp_status sample_return(const ppi_mgdt_agent *a, const ppi_mgdt_env *e, const float *logits,
+                               int64_t round, int32_t *token) {
     const ppi_mgdt_acting_options o = ppi_mgdt_acting_resolve(&a->o.acting);
     const int64_t n = a->c.return_bins;
     float biased[PPI_SAMPLING_MAX];
     double p[PPI_SAMPLING_MAX];
-    for (int64_t i = 0; i < n; i++) biased[i] = logits[i] + (float)(o.kappa * (double)i / (double)(n - 1));
-    const ppi_sampling how = {.temperature = o.return_temperature, .percentile = o.return_percentile};
+    for (int64_t i = 0; i < n; i++)
+        biased[i] = logits[i] + (float)(o.kappa * (double)i / (double)(n - 1));
+    const ppi_sampling how = {.temperature = o.return_temperature,
+                              .percentile = o.return_percentile};
     if (!ppi_sampling_probabilities(p, biased, n, &how)) return bad_logits("return", e);
     ppi_rng rng;
     ppi_rng_init(&rng, a->base.cfg.seed, PPI_RNG_RETURN_SAMPLE, e->episode);
@@ -153,7 +187,8 @@ static pp_status sample_return(const ppi_mgdt_agent *a, const ppi_mgdt_env *e, c
     return PP_OK;
 }
 
-static pp_status sample_action(const ppi_mgdt_agent *a, const ppi_mgdt_env *e, const float *logits, int32_t *action) {
+static pp_status sample_action(const ppi_mgdt_agent *a, const ppi_mgdt_env *e, const float *logits,
+                               int32_t *action) {
     const ppi_mgdt_acting_options o = ppi_mgdt_acting_resolve(&a->o.acting);
     double p[PPI_SAMPLING_MAX];
     const ppi_sampling how = {o.action_temperature, o.action_percentile, o.top_k, o.greedy};
@@ -165,13 +200,16 @@ static pp_status sample_action(const ppi_mgdt_agent *a, const ppi_mgdt_env *e, c
     return PP_OK;
 }
 
-static bool is_live(const uint8_t *live, int64_t i) { return live == NULL || live[i] != 0; }
+static bool is_live(const uint8_t *live, int64_t i) {
+    return live == NULL || live[i] != 0;
+}
 
 /* Logits of a plan: f32, [n_envs, ...]. */
 static pp_status logits_of(const ppi_mgdt_program *p, const char *name, const float **out) {
     ppi_dtype dtype = PPI_F32;
     *out = ppi_plan_named(p->plan, name, NULL, &dtype);
-    if (*out == NULL || dtype != PPI_F32) return ppi_fail(PP_ERR_INTERNAL, "the plan keeps no f32 output \"%s\"", name);
+    if (*out == NULL || dtype != PPI_F32)
+        return ppi_fail(PP_ERR_INTERNAL, "the plan keeps no f32 output \"%s\"", name);
     return PP_OK;
 }
 
@@ -184,7 +222,8 @@ static pp_status fill_windows(const ppi_mgdt_agent *a, const ppi_mgdt_program *p
     const int64_t n = a->c.timesteps - first;
     for (int64_t i = 0; i < a->n_envs; i++) {
         const ppi_mgdt_env *e = &a->env[i];
-        memcpy((uint8_t *)frames + i * n * a->board, e->frames + first * a->board, (size_t)(n * a->board));
+        memcpy((uint8_t *)frames + i * n * a->board, e->frames + first * a->board,
+               (size_t)(n * a->board));
         memcpy((int32_t *)actions + i * n, e->action + first, (size_t)n * sizeof *e->action);
         memcpy((int32_t *)rewards + i * n, e->reward + first, (size_t)n * sizeof *e->reward);
     }
@@ -208,14 +247,16 @@ static pp_status hand_over_cache(ppi_mgdt_agent *a) {
 static pp_status first_pass(ppi_mgdt_agent *a, const uint8_t *live) {
     void *frames;
     PPI_TRY(ppi_mgdt_input(&a->prefill, "frames", &frames));
-    for (int64_t i = 0; i < a->n_envs; i++) memcpy((uint8_t *)frames + i * a->board, a->env[i].frames, (size_t)a->board);
+    for (int64_t i = 0; i < a->n_envs; i++)
+        memcpy((uint8_t *)frames + i * a->board, a->env[i].frames, (size_t)a->board);
     PPI_TRY(ppi_plan_run(a->prefill.plan, 0));
     const float *logits;
     PPI_TRY(logits_of(&a->prefill, "return_logits", &logits));
     for (int64_t i = 0; i < a->n_envs; i++) {
         int32_t *token = &a->returns[i * a->c.timesteps];
         *token = 0;
-        if (is_live(live, i)) PPI_TRY(sample_return(a, &a->env[i], logits + i * a->c.return_bins, 0, token));
+        if (is_live(live, i))
+            PPI_TRY(sample_return(a, &a->env[i], logits + i * a->c.return_bins, 0, token));
     }
     return PP_OK;
 }
@@ -235,7 +276,8 @@ static pp_status second_pass(ppi_mgdt_agent *a) {
     return ppi_plan_run(a->act.plan, 0);
 }
 
-/* Without the single return token every return of the window is drawn anew, left to right, one pass each; a last pass gives the actions. */
+/* Without the single return token every return of the window is drawn anew, left to right, one pass
+ * each; a last pass gives the actions. */
 static pp_status every_return(ppi_mgdt_agent *a, const uint8_t *live) {
     const int64_t T = a->c.timesteps;
     void *returns;
@@ -249,7 +291,8 @@ static pp_status every_return(ppi_mgdt_agent *a, const uint8_t *live) {
         PPI_TRY(logits_of(&a->full, "return_logits", &logits));
         for (int64_t i = 0; i < a->n_envs; i++) {
             if (!is_live(live, i)) continue;
-            PPI_TRY(sample_return(a, &a->env[i], logits + (i * T + t) * a->c.return_bins, t, &a->returns[i * T + t]));
+            PPI_TRY(sample_return(a, &a->env[i], logits + (i * T + t) * a->c.return_bins, t,
+                                  &a->returns[i * T + t]));
         }
     }
     memcpy(returns, a->returns, (size_t)(a->n_envs * T) * sizeof *a->returns);
@@ -258,7 +301,8 @@ static pp_status every_return(ppi_mgdt_agent *a, const uint8_t *live) {
 
 pp_status ppi_mgdt_act(ppi_agent *agent, const uint8_t *live, int32_t *actions) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
-    if (a->n_envs == 0) return ppi_fail(PP_ERR_ARGUMENT, "an action was asked for before acting was begun");
+    if (a->n_envs == 0)
+        return ppi_fail(PP_ERR_ARGUMENT, "an action was asked for before acting was begun");
     const ppi_mgdt_program *last = &a->act;
     int64_t stride = a->c.actions;
     int64_t offset = 0;
@@ -277,7 +321,8 @@ pp_status ppi_mgdt_act(ppi_agent *agent, const uint8_t *live, int32_t *actions) 
     const float *logits;
     PPI_TRY(logits_of(last, "action_logits", &logits));
     for (int64_t i = 0; i < a->n_envs; i++) {
-        if (is_live(live, i)) PPI_TRY(sample_action(a, &a->env[i], logits + i * stride + offset, &actions[i]));
+        if (is_live(live, i))
+            PPI_TRY(sample_action(a, &a->env[i], logits + i * stride + offset, &actions[i]));
     }
     return PP_OK;
 }
@@ -285,7 +330,7 @@ pp_status ppi_mgdt_act(ppi_agent *agent, const uint8_t *live, int32_t *actions) 
 pp_status ppi_mgdt_describe_acting(const ppi_agent *agent, ppi_jsonw *w) {
     const ppi_mgdt_agent *a = (const ppi_mgdt_agent *)agent;
     const ppi_mgdt_acting_options o = ppi_mgdt_acting_resolve(&a->o.acting);
-    ppi_jsonw_key_string(w, "preset", o.preset == 1 ? "paper" : "notebook");
+    ppi_jsonw_key_string(w, "preset", o.preset == PPI_MGDT_PAPER ? "paper" : "notebook");
     ppi_jsonw_key_i64(w, "context_length", a->c.timesteps);
     if (a->c.conditioned) {
         ppi_jsonw_key_string(w, "return_sampling", a->c.single_return ? "single" : "every");

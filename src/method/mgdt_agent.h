@@ -1,7 +1,9 @@
-/* The agent behind the methods "mgdt" and "bc", shared by the files that create it, train it and let
-   it act. The two differ in the configuration of the network and in their option tables. */
+/* The agent behind the methods "mgdt" and "bc", shared by the files that create it, train it and
+   let it act. The two differ in the configuration of the network and in their option tables. */
 #ifndef PPI_METHOD_MGDT_AGENT_H
 #define PPI_METHOD_MGDT_AGENT_H
+
+#include <stddef.h>
 
 #include "method/method.h"
 #include "method/sampling.h"
@@ -10,23 +12,28 @@
 
 /* model.* */
 typedef struct ppi_mgdt_model_options {
-    int64_t patch;       /* 0 = 14 for grey84, 7 for planes */
-    char board[32];      /* "HxWxC" that smaller boards are padded to; empty = 84x84x1 or 14x14x10 */
+    int64_t patch;  /* 0 = 14 for grey84, 7 for planes */
+    char board[32]; /* "HxWxC" that smaller boards are padded to; empty = 84x84x1 or 14x14x10 */
     int64_t return_bins; /* 120 or 121 */
     bool single_return;
     double dropout;
     int loss; /* 0 = weighted by 1/classes, 1 = plain sum */
 } ppi_mgdt_model_options;
 
-/* mgdt.* and bc.*: acting. Negative numbers (0 for the counts) mean "as the preset says". */
+/* Acting presets, in the order of the enum. */
+#define PPI_MGDT_PRESETS "notebook|paper"
+enum { PPI_MGDT_NOTEBOOK, PPI_MGDT_PAPER };
+#define PPI_MGDT_MAX_SAMPLES 512 /* returns drawn per decision */
+
+/* mgdt.* and bc.*: acting. Negative numbers (0 for num_samples) mean "as the preset says". */
 typedef struct ppi_mgdt_acting_options {
-    int preset; /* 0 = notebook, 1 = paper */
-    double kappa;
-    int64_t num_samples;
-    double return_temperature, action_temperature;
-    double return_percentile, action_percentile;
-    int64_t top_k;
-    bool greedy;
+    int preset;          /* PPI_MGDT_NOTEBOOK or PPI_MGDT_PAPER */
+    double kappa;        /* weight of the bias exp(kappa (R - low)/(high - low)) on the return */
+    int64_t num_samples; /* returns drawn per decision, the largest is kept */
+    double return_temperature, action_temperature; /* multiply the logits */
+    double return_percentile, action_percentile;   /* 0..100; 0 = keep all */
+    int64_t top_k;                                 /* action logits kept; 0 = all */
+    bool greedy;                                   /* the largest action logit */
 } ppi_mgdt_acting_options;
 
 typedef struct ppi_mgdt_options {
@@ -82,37 +89,68 @@ typedef struct ppi_mgdt_agent {
 typedef pp_status (*ppi_mgdt_builder)(ppi_graph *g, const ppi_mgdt_config *c, int64_t batch);
 
 /* Builds and compiles into an empty program. */
-pp_status ppi_mgdt_compile(ppi_mgdt_agent *a, ppi_mgdt_program *out, ppi_mgdt_builder build, int64_t batch);
+pp_status ppi_mgdt_compile(ppi_mgdt_agent *a, ppi_mgdt_program *out, ppi_mgdt_builder build,
+                           int64_t batch);
 void ppi_mgdt_program_clear(ppi_mgdt_program *p);
-/* Input memory of a plan by name, and an output copied as f32 (n elements). Names that are missing are PP_ERR_INTERNAL. */
+/* Input memory of a plan by name, and an output copied as f32 (n elements). Names that are missing
+ * are PP_ERR_INTERNAL. */
 pp_status ppi_mgdt_input(const ppi_mgdt_program *p, const char *name, void **out);
 pp_status ppi_mgdt_read(const ppi_mgdt_program *p, const char *name, float *out, int64_t n);
+/* Copies n full action ids; PP_ERR_ARGUMENT names the first one the network does not know. */
+pp_status ppi_mgdt_put_actions(const ppi_mgdt_agent *a, int32_t *out, const int32_t *actions,
+                               int64_t n);
 /* One observation into board layout: zero-padded at the right, bottom and in channels. */
 void ppi_mgdt_frame(const ppi_mgdt_agent *a, uint8_t *out, const uint8_t *obs);
 
-/* Callbacks of the method table. */
+/* Parts of the table of calls that live in files of their own. */
 pp_status ppi_mgdt_train_setup(ppi_agent *a, int64_t batch, int64_t total_steps);
-pp_status ppi_mgdt_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t step, ppi_metrics *out);
+pp_status ppi_mgdt_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t step,
+                              ppi_metrics *out);
 pp_status ppi_mgdt_act_begin(ppi_agent *a, int64_t n_envs);
 pp_status ppi_mgdt_act_reset(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);
 pp_status ppi_mgdt_act(ppi_agent *a, const uint8_t *live, int32_t *actions);
-pp_status ppi_mgdt_observe(ppi_agent *a, int64_t env, int32_t action, double reward, const uint8_t *next_obs);
-void ppi_mgdt_act_end(ppi_mgdt_agent *a);
+pp_status ppi_mgdt_observe(ppi_agent *a, int64_t env, int32_t action, double reward,
+                           const uint8_t *next_obs);
 pp_status ppi_mgdt_describe_acting(const ppi_agent *a, ppi_jsonw *w);
 pp_status ppi_mgdt_forward_setup(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n);
 pp_status ppi_mgdt_forward(ppi_agent *a);
+/* Releases the acting plans and the windows of the environments; allowed before any acting. */
+void ppi_mgdt_act_end(ppi_mgdt_agent *a);
+
+/* What the rows of both methods share: the calls, the recipes, the table model.*, and creation for
+   the network with (conditioned) or without the return slot. */
+extern const ppi_agent_calls ppi_mgdt_calls;
+extern const ppi_option_table ppi_mgdt_model_table;
+pp_status ppi_mgdt_create(ppi_agent **out, const ppi_agent_config *cfg, bool conditioned);
+pp_status ppi_mgdt_recipe(ppi_options *set, const char *size);
+int64_t ppi_mgdt_default_batch(const char *size);
+
+/* clang-format off */
+/* Members that the rows of both methods share. */
+#define PPI_MGDT_SHARED_MEMBERS                                                                    \
+    .options_size = sizeof(ppi_mgdt_options), .sizes = ppi_mgdt_sizes, .recipe = ppi_mgdt_recipe,  \
+    .default_batch = ppi_mgdt_default_batch, .calls = &ppi_mgdt_calls
+
+/* Option rows for drawing an action from its logits; `method` is the prefix of the names. */
+#define PPI_MGDT_ACTION_ROW(method, row, kind, member)                                             \
+    .name = method "." row, .type = kind, .offset = offsetof(ppi_mgdt_acting_options, member)
+#define PPI_MGDT_ACTION_ROWS(method)                                                               \
+    {PPI_MGDT_ACTION_ROW(method, "action-temperature", PPI_OPT_F64, action_temperature),           \
+     .def = "-1", .min = -1, .max = 1000,                                                          \
+     .help = "Multiplies the action logits; -1 = as the preset says."},                            \
+    {PPI_MGDT_ACTION_ROW(method, "action-percentile", PPI_OPT_F64, action_percentile),             \
+     .def = "-1", .min = -1, .max = 100,                                                           \
+     .help = "Keep action logits above this percentile; 0 = all, -1 = as the preset says."},       \
+    {PPI_MGDT_ACTION_ROW(method, "top-k", PPI_OPT_I64, top_k),                                     \
+     .def = "0", .min = 0, .max = 1024,                                                            \
+     .help = "Keep the k largest action logits; 0 = all."},                                        \
+    {PPI_MGDT_ACTION_ROW(method, "greedy", PPI_OPT_BOOL, greedy),                                  \
+     .def = "off",                                                                                 \
+     .help = "Take the largest action logit instead of drawing."}
+/* clang-format on */
 
 /* Rows of the registry. */
 extern const ppi_method ppi_method_mgdt;
 extern const ppi_method ppi_method_bc;
-
-/* Shared by both rows: creation for a conditioned or unconditioned network. */
-pp_status ppi_mgdt_create(ppi_agent **out, const ppi_agent_config *cfg, bool conditioned);
-void ppi_mgdt_destroy(ppi_agent *a);
-int64_t ppi_mgdt_window(const ppi_agent *a);
-const ppi_plan *ppi_mgdt_plan(const ppi_agent *a, const char *which);
-pp_status ppi_mgdt_recipe(ppi_options *set, const char *size);
-int64_t ppi_mgdt_default_batch(const char *size);
-extern const ppi_option_table ppi_mgdt_model_table;
 
 #endif

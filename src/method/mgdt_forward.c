@@ -6,8 +6,10 @@
 #include "method/mgdt_agent.h"
 
 /* Appends a tensor of 4-byte elements; its place in the block is set later. */
-static void add_tensor(ppi_mgdt_agent *a, const char *name, ppi_dtype dtype, ppi_shape shape, bool output) {
-    a->io[a->io_count++] = (ppi_io_tensor){.name = name, .dtype = dtype, .shape = shape, .output = output};
+static void add_tensor(ppi_mgdt_agent *a, const char *name, ppi_dtype dtype, ppi_shape shape,
+                       bool output) {
+    a->io[a->io_count++] =
+        (ppi_io_tensor){.name = name, .dtype = dtype, .shape = shape, .output = output};
 }
 
 static void list_tensors(ppi_mgdt_agent *a, int64_t batch) {
@@ -20,7 +22,8 @@ static void list_tensors(ppi_mgdt_agent *a, int64_t batch) {
     if (c->conditioned) add_tensor(a, "returns", PPI_I32, ppi_shape2(batch, T), false);
     add_tensor(a, "actions", PPI_I32, ppi_shape2(batch, T), false);
     add_tensor(a, "rewards", PPI_I32, ppi_shape2(batch, T), false);
-    if (c->conditioned) add_tensor(a, "return_logits", PPI_F32, ppi_shape3(batch, T, c->return_bins), true);
+    if (c->conditioned)
+        add_tensor(a, "return_logits", PPI_F32, ppi_shape3(batch, T, c->return_bins), true);
     add_tensor(a, "action_logits", PPI_F32, ppi_shape3(batch, T, c->actions), true);
     add_tensor(a, "reward_logits", PPI_F32, ppi_shape3(batch, T, PPI_MGDT_REWARDS), true);
 }
@@ -40,49 +43,59 @@ static pp_status place_tensors(ppi_mgdt_agent *a) {
     return ppi_mgdt_input(&a->forward, "frames", &a->io[0].data);
 }
 
-pp_status ppi_mgdt_forward_setup(ppi_agent *agent, int64_t batch, const ppi_io_tensor **io, int *n) {
+pp_status ppi_mgdt_forward_setup(ppi_agent *agent, int64_t batch, const ppi_io_tensor **io,
+                                 int *n) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
-    if (batch < 1) return ppi_fail(PP_ERR_ARGUMENT, "a forward batch of %lld windows was asked for, expected 1 or more", (long long)batch);
+    if (batch < 1)
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "a forward batch of %lld windows was asked for, expected 1 or more",
+                        (long long)batch);
     if (a->forward.plan == NULL || a->forward_batch != batch) {
         ppi_mgdt_program_clear(&a->forward);
         PPI_TRY(ppi_mgdt_compile(a, &a->forward, ppi_mgdt_build_forward, batch));
         a->forward_batch = batch;
         list_tensors(a, batch);
-        PPI_TRY(place_tensors(a));
+        const pp_status s = place_tensors(a);
+        if (s != PP_OK) {
+            ppi_mgdt_program_clear(&a->forward); /* so that the next call starts afresh */
+            return s;
+        }
     }
     *io = a->io;
     *n = a->io_count;
     return PP_OK;
 }
 
-/* Raw values of the interface -> token ids of the network. */
+/* Raw values of the interface -> token ids of the network; tensor `t` is an input other than the
+ * frames. */
 static pp_status put_ids(const ppi_mgdt_agent *a, const ppi_io_tensor *t) {
     void *p;
     PPI_TRY(ppi_mgdt_input(&a->forward, t->name, &p));
     const int32_t *raw = t->data;
     int32_t *ids = p;
     const int64_t n = ppi_shape_count(&t->shape);
-    const char kind = t->name[0] == 'a' ? 'a' : t->name[2];
-    for (int64_t i = 0; i < n; i++) {
-        if (kind == 'a') {
-            ids[i] = raw[i];
-            if (raw[i] >= 0 && raw[i] < a->c.actions) continue;
-            return ppi_fail(PP_ERR_ARGUMENT, "\"actions\" holds %d, expected 0 to %lld", (int)raw[i], (long long)a->c.actions - 1);
-        }
-        ids[i] = kind == 't' ? ppi_mgdt_return_token((double)raw[i]) : ppi_mgdt_reward_token((double)raw[i]);
+    if (strcmp(t->name, "returns") == 0) {
+        for (int64_t i = 0; i < n; i++) ids[i] = ppi_mgdt_return_token((double)raw[i]);
+    } else if (strcmp(t->name, "rewards") == 0) {
+        for (int64_t i = 0; i < n; i++) ids[i] = ppi_mgdt_reward_token((double)raw[i]);
+    } else {
+        return ppi_mgdt_put_actions(a, ids, raw, n);
     }
     return PP_OK;
 }
 
 pp_status ppi_mgdt_forward(ppi_agent *agent) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
-    if (a->forward.plan == NULL) return ppi_fail(PP_ERR_ARGUMENT, "a forward pass was asked for before its set-up");
+    if (a->forward.plan == NULL)
+        return ppi_fail(PP_ERR_ARGUMENT, "a forward pass was asked for before its set-up");
     for (int i = 1; i < a->io_count; i++) {
         if (!a->io[i].output) PPI_TRY(put_ids(a, &a->io[i]));
     }
     PPI_TRY(ppi_plan_run(a->forward.plan, 0));
     for (int i = 1; i < a->io_count; i++) {
-        if (a->io[i].output) PPI_TRY(ppi_mgdt_read(&a->forward, a->io[i].name, a->io[i].data, ppi_shape_count(&a->io[i].shape)));
+        if (a->io[i].output)
+            PPI_TRY(ppi_mgdt_read(&a->forward, a->io[i].name, a->io[i].data,
+                                  ppi_shape_count(&a->io[i].shape)));
     }
     return PP_OK;
 }

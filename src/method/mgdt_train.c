@@ -1,4 +1,5 @@
-/* One training step: batch -> token ids and frames in the plan's inputs -> run -> optimiser -> figures. */
+/* One training step: batch -> token ids and frames in the plan's inputs -> run -> optimiser ->
+ * figures. */
 #include <math.h>
 #include <string.h>
 
@@ -8,7 +9,10 @@
 
 pp_status ppi_mgdt_train_setup(ppi_agent *agent, int64_t batch, int64_t total_steps) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
-    if (batch < 1) return ppi_fail(PP_ERR_ARGUMENT, "a training batch of %lld windows was asked for, expected 1 or more", (long long)batch);
+    if (batch < 1)
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "a training batch of %lld windows was asked for, expected 1 or more",
+                        (long long)batch);
     a->o.optim.total_steps = total_steps;
     PPI_TRY(ppi_params_alloc(agent->params, PPI_ROLE_GRAD | PPI_ROLE_SLOTS));
     if (a->train.plan != NULL && a->batch == batch) return PP_OK;
@@ -19,17 +23,24 @@ pp_status ppi_mgdt_train_setup(ppi_agent *agent, int64_t batch, int64_t total_st
 }
 
 static pp_status check_batch(const ppi_mgdt_agent *a, const ppi_batch *b) {
-    if (a->train.plan == NULL) return ppi_fail(PP_ERR_ARGUMENT, "a training step was asked for before the set-up of training");
+    if (a->train.plan == NULL)
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "a training step was asked for before the set-up of training");
     if (b->B != a->batch || b->T != a->c.timesteps) {
-        return ppi_fail(PP_ERR_SHAPE, "a batch of %lld windows of %lld steps was given, expected %lld of %lld", (long long)b->B,
-                        (long long)b->T, (long long)a->batch, (long long)a->c.timesteps);
+        return ppi_fail(
+            PP_ERR_SHAPE, "a batch of %lld windows of %lld steps was given, expected %lld of %lld",
+            (long long)b->B, (long long)b->T, (long long)a->batch, (long long)a->c.timesteps);
     }
     const ppi_obs_spec *o = &a->base.cfg.obs;
     if (b->H != o->h || b->W != o->w || b->C != o->c) {
-        return ppi_fail(PP_ERR_SHAPE, "the batch has frames of %lldx%lldx%lld, the agent was made for %lldx%lldx%lld",
-                        (long long)b->H, (long long)b->W, (long long)b->C, (long long)o->h, (long long)o->w, (long long)o->c);
+        return ppi_fail(
+            PP_ERR_SHAPE,
+            "the batch has frames of %lldx%lldx%lld, the agent was made for %lldx%lldx%lld",
+            (long long)b->H, (long long)b->W, (long long)b->C, (long long)o->h, (long long)o->w,
+            (long long)o->c);
     }
-    if (b->obs == NULL || b->action == NULL || b->reward == NULL || (a->c.conditioned && b->rtg == NULL)) {
+    if (b->obs == NULL || b->action == NULL || b->reward == NULL ||
+        (a->c.conditioned && b->rtg == NULL)) {
         return ppi_fail(PP_ERR_ARGUMENT, "the batch lacks obs, action, reward or rtg");
     }
     return PP_OK;
@@ -60,13 +71,7 @@ static pp_status fill_inputs(const ppi_mgdt_agent *a, const ppi_batch *b, const 
     const int64_t native = b->H * b->W * b->C;
     for (int64_t i = 0; i < n; i++) ppi_mgdt_frame(a, frames + i * a->board, b->obs + i * native);
     PPI_TRY(ppi_mgdt_input(&a->train, "actions", &p));
-    for (int64_t i = 0; i < n; i++) {
-        if (b->action[i] < 0 || b->action[i] >= a->c.actions) {
-            return ppi_fail(PP_ERR_CORRUPT, "the batch holds action %d, expected 0 to %lld", (int)b->action[i],
-                            (long long)a->c.actions - 1);
-        }
-    }
-    memcpy(p, b->action, (size_t)n * sizeof *b->action);
+    PPI_TRY(ppi_mgdt_put_actions(a, p, b->action, n));
     *action = p;
     PPI_TRY(ppi_mgdt_input(&a->train, "rewards", &p));
     int32_t *rewards = p;
@@ -82,19 +87,24 @@ static pp_status not_finite(const ppi_mgdt_agent *a, int64_t step, double loss) 
         const float *block = pass == 0 ? p->master : p->grad;
         for (int i = 0; i < p->count; i++) {
             if (flat->first_nonfinite(block + p->item[i].offset, p->item[i].count, 1) < 0) continue;
-            return ppi_fail(PP_ERR_NUMERIC, "step %lld: the loss is %g; the first tensor that is not finite is the %s \"%s\"",
-                            (long long)step, loss, pass == 0 ? "parameter" : "gradient of", p->item[i].name);
+            return ppi_fail(
+                PP_ERR_NUMERIC,
+                "step %lld: the loss is %g; the first tensor that is not finite is the %s \"%s\"",
+                (long long)step, loss, pass == 0 ? "parameter" : "gradient of", p->item[i].name);
         }
     }
-    return ppi_fail(PP_ERR_NUMERIC, "step %lld: the loss is %g; the first tensor that is not finite is the output \"loss\"",
-                    (long long)step, loss);
+    return ppi_fail(
+        PP_ERR_NUMERIC,
+        "step %lld: the loss is %g; the first tensor that is not finite is the output \"loss\"",
+        (long long)step, loss);
 }
 
 /* Share of timesteps whose largest action logit is the action taken. */
 static pp_status accuracy(const ppi_mgdt_agent *a, const int32_t *action, int64_t n, double *out) {
     ppi_dtype dtype;
     const float *logits = ppi_plan_named(a->train.plan, "action_logits", NULL, &dtype);
-    if (logits == NULL || dtype != PPI_F32) return ppi_fail(PP_ERR_INTERNAL, "the training plan keeps no f32 action logits");
+    if (logits == NULL || dtype != PPI_F32)
+        return ppi_fail(PP_ERR_INTERNAL, "the training plan keeps no f32 action logits");
     int64_t hits = 0;
     for (int64_t i = 0; i < n; i++) {
         const float *row = logits + i * a->c.actions;
@@ -111,10 +121,12 @@ static pp_status accuracy(const ppi_mgdt_agent *a, const int32_t *action, int64_
 typedef struct loss_row {
     const char *output, *metric;
 } loss_row;
-static const loss_row loss_rows[] = {
-    {"loss_action", "losses/action"}, {"loss_return", "losses/return"}, {"loss_reward", "losses/reward"}};
+static const loss_row loss_rows[] = {{"loss_action", "losses/action"},
+                                     {"loss_return", "losses/return"},
+                                     {"loss_reward", "losses/reward"}};
 
-pp_status ppi_mgdt_train_step(ppi_agent *agent, const struct ppi_batch *b, int64_t step, ppi_metrics *out) {
+pp_status ppi_mgdt_train_step(ppi_agent *agent, const struct ppi_batch *b, int64_t step,
+                              ppi_metrics *out) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
     const int32_t *action = NULL;
     out->count = 0;
@@ -138,7 +150,8 @@ pp_status ppi_mgdt_train_step(ppi_agent *agent, const struct ppi_batch *b, int64
     ppi_metrics_add(out, "charts/accuracy", hits);
 
     double norm = 0;
-    const pp_status s = ppi_optim_step(&a->o.optim, agent->params, agent->cfg.backend, step, agent->cfg.threads, &norm);
+    const pp_status s = ppi_optim_step(&a->o.optim, agent->params, agent->cfg.backend, step,
+                                       agent->cfg.threads, &norm);
     if (s != PP_OK) return ppi_fail_context(s, "step %lld", (long long)step);
     ppi_metrics_add(out, "charts/grad_norm", norm);
     ppi_metrics_add(out, "charts/lr", ppi_optim_lr(&a->o.optim, step));

@@ -1,6 +1,7 @@
 /* The methods of this build and the calls that go through their tables. */
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "method/method.h"
 #include "method/mgdt_agent.h"
@@ -8,9 +9,13 @@
 static const ppi_method *const methods[] = {&ppi_method_mgdt, &ppi_method_bc};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
-int ppi_method_count(void) { return METHOD_COUNT; }
+int ppi_method_count(void) {
+    return METHOD_COUNT;
+}
 
-const ppi_method *ppi_method_at(int i) { return i >= 0 && i < METHOD_COUNT ? methods[i] : NULL; }
+const ppi_method *ppi_method_at(int i) {
+    return i >= 0 && i < METHOD_COUNT ? methods[i] : NULL;
+}
 
 pp_status ppi_method_find(const ppi_method **out, const char *name) {
     const char *names[METHOD_COUNT];
@@ -21,7 +26,9 @@ pp_status ppi_method_find(const ppi_method **out, const char *name) {
         return PP_OK;
     }
     const char *near = ppi_nearest_name(name, names, METHOD_COUNT);
-    if (near == NULL) return ppi_fail(PP_ERR_NOT_FOUND, "unknown method \"%s\"; `polyplay info --methods` lists them", name);
+    if (near == NULL)
+        return ppi_fail(PP_ERR_NOT_FOUND,
+                        "unknown method \"%s\"; `polyplay info --methods` lists them", name);
     return ppi_fail(PP_ERR_NOT_FOUND, "unknown method \"%s\"; did you mean \"%s\"?", name, near);
 }
 
@@ -38,7 +45,8 @@ static pp_status check_size(const ppi_method *m, const char *size) {
         if (strcmp(m->sizes[n], size) == 0) return PP_OK;
     }
     const char *near = ppi_nearest_name(size, m->sizes, n);
-    return ppi_fail(PP_ERR_NOT_FOUND, "unknown model size \"%s\" of method %s; did you mean \"%s\"?", size, m->name,
+    return ppi_fail(PP_ERR_NOT_FOUND,
+                    "unknown model size \"%s\" of method %s; did you mean \"%s\"?", size, m->name,
                     near != NULL ? near : m->sizes[0]);
 }
 
@@ -47,55 +55,79 @@ pp_status ppi_method_apply_recipe(const ppi_method *m, ppi_options *set, const c
     return m->recipe != NULL ? m->recipe(set, size) : PP_OK;
 }
 
-int64_t ppi_method_default_batch(const ppi_method *m, const char *size) { return m->default_batch(size); }
+int64_t ppi_method_default_batch(const ppi_method *m, const char *size) {
+    return m->default_batch(size);
+}
 
 pp_status ppi_agent_create(ppi_agent **out, const ppi_agent_config *cfg) {
     *out = NULL;
     ppi_agent_config c = *cfg;
-    if (c.method == NULL || c.options == NULL) return ppi_fail(PP_ERR_ARGUMENT, "an agent needs a method and its options");
-    if (c.threads < 1) return ppi_fail(PP_ERR_ARGUMENT, "an agent of %d threads was asked for, expected 1 or more", c.threads);
+    if (c.method == NULL || c.options == NULL)
+        return ppi_fail(PP_ERR_ARGUMENT, "an agent needs a method and its options");
+    if (c.threads < 1)
+        return ppi_fail(PP_ERR_ARGUMENT, "an agent of %d threads was asked for, expected 1 or more",
+                        c.threads);
     if (c.size == NULL) c.size = "small";
     if (c.backend == NULL) c.backend = ppi_cpu_backend();
     PPI_TRY(check_size(c.method, c.size));
+    PPI_TRY(ppi_cpu_isa_check());
     return c.method->create(out, &c);
 }
 
 void ppi_agent_destroy(ppi_agent *a) {
-    if (a != NULL) a->method->destroy(a);
+    if (a != NULL) a->method->calls->destroy(a);
 }
 
-ppi_params *ppi_agent_params(ppi_agent *a) { return a->params; }
+ppi_params *ppi_agent_params(ppi_agent *a) {
+    return a->params;
+}
 
-void ppi_agent_params_changed(ppi_agent *a) { ppi_params_sync(a->params, a->cfg.backend, a->cfg.threads); }
+void ppi_agent_params_changed(ppi_agent *a) {
+    ppi_params_sync(a->params, a->cfg.backend, a->cfg.threads);
+}
 
-int64_t ppi_agent_window(const ppi_agent *a) { return a->method->window(a); }
+int64_t ppi_agent_window(const ppi_agent *a) {
+    return a->method->calls->window(a);
+}
 
 pp_status ppi_agent_train_setup(ppi_agent *a, int64_t batch, int64_t total_steps) {
-    return a->method->train_setup(a, batch, total_steps);
+    return a->method->calls->train_setup(a, batch, total_steps);
 }
 
-pp_status ppi_agent_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t step, ppi_metrics *out) {
-    return a->method->train_step(a, b, step, out);
+pp_status ppi_agent_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t step,
+                               ppi_metrics *out) {
+    return a->method->calls->train_step(a, b, step, out);
 }
 
-pp_status ppi_agent_act_begin(ppi_agent *a, int64_t n_envs) { return a->method->act_begin(a, n_envs); }
+pp_status ppi_agent_act_begin(ppi_agent *a, int64_t n_envs) {
+    return a->method->calls->act_begin(a, n_envs);
+}
 
 pp_status ppi_agent_act_reset(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode) {
-    return a->method->act_reset(a, env, obs, episode);
+    return a->method->calls->act_reset(a, env, obs, episode);
 }
 
-pp_status ppi_agent_act(ppi_agent *a, const uint8_t *live, int32_t *actions) { return a->method->act(a, live, actions); }
+pp_status ppi_agent_act(ppi_agent *a, const uint8_t *live, int32_t *actions) {
+    return a->method->calls->act(a, live, actions);
+}
 
-pp_status ppi_agent_observe(ppi_agent *a, int64_t env, int32_t action, double reward, const uint8_t *next_obs) {
-    return a->method->observe(a, env, action, reward, next_obs);
+pp_status ppi_agent_observe(ppi_agent *a, int64_t env, int32_t action, double reward,
+                            const uint8_t *next_obs) {
+    return a->method->calls->observe(a, env, action, reward, next_obs);
 }
 
 pp_status ppi_agent_forward_setup(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n) {
-    return a->method->forward_setup(a, batch, io, n);
+    return a->method->calls->forward_setup(a, batch, io, n);
 }
 
-pp_status ppi_agent_forward(ppi_agent *a) { return a->method->forward(a); }
+pp_status ppi_agent_forward(ppi_agent *a) {
+    return a->method->calls->forward(a);
+}
 
-pp_status ppi_agent_describe_acting(const ppi_agent *a, ppi_jsonw *w) { return a->method->describe_acting(a, w); }
+pp_status ppi_agent_describe_acting(const ppi_agent *a, ppi_jsonw *w) {
+    return a->method->calls->describe_acting(a, w);
+}
 
-const ppi_plan *ppi_agent_plan(const ppi_agent *a, const char *which) { return a->method->plan(a, which); }
+ppi_plan *ppi_agent_plan(const ppi_agent *a, const char *which) {
+    return a->method->calls->plan(a, which);
+}

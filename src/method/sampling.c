@@ -30,35 +30,41 @@ static int64_t largest(const float *x, int64_t n) {
     return best;
 }
 
-/* keep[i] = false for what the filter drops; an empty result is undone. */
+/* Drops the logits that are not above (strict) or at least (not strict) the bound; a filter that
+   nothing would pass is left out. */
 static void filter(bool *keep, const float *x, int64_t n, double bound, bool strict) {
-    int64_t kept = 0;
+    bool pass[PPI_SAMPLING_MAX];
+    bool any = false;
     for (int64_t i = 0; i < n; i++) {
-        const bool pass = strict ? x[i] > bound : x[i] >= bound;
-        if (keep[i] && pass) kept++;
+        pass[i] = keep[i] && (strict ? x[i] > bound : x[i] >= bound);
+        any = any || pass[i];
     }
-    if (kept == 0) return;
-    for (int64_t i = 0; i < n; i++) keep[i] = keep[i] && (strict ? x[i] > bound : x[i] >= bound);
+    if (any) memcpy(keep, pass, (size_t)n * sizeof *keep);
+}
+
+/* Drops what is smaller than the k-th largest logit; ties with it stay. */
+static void keep_largest(bool *keep, const float *x, int64_t n, int64_t k) {
+    float sorted[PPI_SAMPLING_MAX];
+    sort_row(sorted, x, n);
+    filter(keep, x, n, sorted[n - k], false);
 }
 
 bool ppi_sampling_probabilities(double *p, const float *logits, int64_t n, const ppi_sampling *s) {
     bool keep[PPI_SAMPLING_MAX];
     for (int64_t i = 0; i < n; i++) {
         if (isnan(logits[i]) || logits[i] == INFINITY) return false;
-        keep[i] = true;
+        keep[i] = logits[i] != -INFINITY;
         p[i] = 0;
     }
     const int64_t best = largest(logits, n);
+    if (!keep[best]) return false;
     if (s->greedy) {
         p[best] = 1;
         return true;
     }
-    if (s->percentile > 0) filter(keep, logits, n, ppi_percentile_linear(logits, n, s->percentile), true);
-    if (s->top_k > 0 && s->top_k < n) {
-        float sorted[PPI_SAMPLING_MAX];
-        sort_row(sorted, logits, n);
-        filter(keep, logits, n, sorted[n - s->top_k], false);
-    }
+    if (s->percentile > 0)
+        filter(keep, logits, n, ppi_percentile_linear(logits, n, s->percentile), true);
+    if (s->top_k > 0 && s->top_k < n) keep_largest(keep, logits, n, s->top_k);
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
         if (!keep[i]) continue;

@@ -16,7 +16,8 @@ static const size_row sizes[] = {
 enum { SIZE_COUNT = sizeof sizes / sizeof sizes[0] };
 
 const char *const ppi_mgdt_sizes[] = {"tiny", "small", "10m", "40m", "200m", NULL};
-_Static_assert(sizeof ppi_mgdt_sizes / sizeof ppi_mgdt_sizes[0] == SIZE_COUNT + 1, "one name a size");
+_Static_assert(sizeof ppi_mgdt_sizes / sizeof ppi_mgdt_sizes[0] == SIZE_COUNT + 1,
+               "one name a size");
 
 pp_status ppi_mgdt_config_size(ppi_mgdt_config *c, const char *size) {
     *c = (ppi_mgdt_config){.timesteps = 4,
@@ -36,24 +37,30 @@ pp_status ppi_mgdt_config_size(ppi_mgdt_config *c, const char *size) {
         c->width = sizes[i].width;
         return PP_OK;
     }
-    return ppi_fail(PP_ERR_NOT_FOUND, "unknown model size \"%s\": expected tiny, small, 10m, 40m or 200m", size);
+    return ppi_fail(PP_ERR_NOT_FOUND,
+                    "unknown model size \"%s\": expected tiny, small, 10m, 40m or 200m", size);
 }
 
 pp_status ppi_mgdt_config_check(const ppi_mgdt_config *c) {
     if (c->layers < 1 || c->layers > PPI_NN_MAX_LAYERS) {
-        return ppi_fail(PP_ERR_ARGUMENT, "the model has %lld layers, expected 1 to %d", (long long)c->layers, PPI_NN_MAX_LAYERS);
+        return ppi_fail(PP_ERR_ARGUMENT, "the model has %lld layers, expected 1 to %d",
+                        (long long)c->layers, PPI_NN_MAX_LAYERS);
     }
     if (c->width < 64 || c->width % 64 != 0) {
-        return ppi_fail(PP_ERR_ARGUMENT, "the model is %lld wide, expected a multiple of 64", (long long)c->width);
+        return ppi_fail(PP_ERR_ARGUMENT, "the model is %lld wide, expected a multiple of 64",
+                        (long long)c->width);
     }
-    if (c->patch < 1 || c->board_h < 1 || c->board_w < 1 || c->board_c < 1 || c->board_h % c->patch != 0 ||
-        c->board_w % c->patch != 0) {
-        return ppi_fail(PP_ERR_SHAPE, "patches of side %lld do not tile a board of %lldx%lldx%lld", (long long)c->patch,
-                        (long long)c->board_h, (long long)c->board_w, (long long)c->board_c);
+    if (c->patch < 1 || c->board_h < 1 || c->board_w < 1 || c->board_c < 1 ||
+        c->board_h % c->patch != 0 || c->board_w % c->patch != 0) {
+        return ppi_fail(PP_ERR_SHAPE, "patches of side %lld do not tile a board of %lldx%lldx%lld",
+                        (long long)c->patch, (long long)c->board_h, (long long)c->board_w,
+                        (long long)c->board_c);
     }
     if (c->timesteps < 1 || c->actions < 2 || c->return_bins < 120 || c->return_bins > 121) {
-        return ppi_fail(PP_ERR_ARGUMENT, "the model has %lld timesteps, %lld actions and %lld return bins, expected 1, 2 and 120 or more "
-                                         "(at most 121 bins)",
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "the model has %lld timesteps, %lld actions and %lld return bins, expected "
+                        "1, 2 and 120 or more "
+                        "(at most 121 bins)",
                         (long long)c->timesteps, (long long)c->actions, (long long)c->return_bins);
     }
     return PP_OK;
@@ -75,4 +82,6 @@ int32_t ppi_mgdt_return_token(double r) {
     return (int32_t)r - PPI_MGDT_RETURN_MIN; /* the cast truncates toward zero */
 }
 
-int32_t ppi_mgdt_reward_token(double r) { return r > 0 ? 1 : r < 0 ? 3 : 0; }
+int32_t ppi_mgdt_reward_token(double r) {
+    return r > 0 ? 1 : r < 0 ? 3 : 0;
+}

@@ -1,4 +1,5 @@
-/* Nature CNN: conv 8x8 stride 4, 32 channels; 4x4 stride 2, 64; 3x3 stride 1, 64; dense 512; head. */
+/* Nature CNN: conv 8x8 stride 4, 32 channels; 4x4 stride 2, 64; 3x3 stride 1, 64; dense 512; head.
+ */
 #include "model/nature.h"
 
 #include <math.h>
@@ -13,17 +14,21 @@ typedef struct conv_row {
 static const conv_row convs[] = {{"conv1", 8, 32, 4}, {"conv2", 4, 64, 2}, {"conv3", 3, 64, 1}};
 
 /* He initialisation, as all hidden layers end in ReLU. */
-static ppi_init he_init(int64_t fan_in) { return ppi_nn_variance_scaling(2.0, fan_in); }
+static ppi_init he_init(int64_t fan_in) {
+    return ppi_nn_variance_scaling(2.0, fan_in);
+}
 
 static ppi_value conv(ppi_graph *g, ppi_value x, const char *prefix, const conv_row *row) {
     if (ppi_graph_status(g) != PP_OK) return PPI_NONE;
     const int64_t in = ppi_graph_value(g, x)->shape.dim[3];
     char name[160];
     snprintf(name, sizeof name, "%s/%s/w", prefix, row->name);
-    const ppi_value w = ppi_parameter(g, name, ppi_shape4(row->kernel, row->kernel, in, row->channels),
-                                      he_init(row->kernel * row->kernel * in));
+    const ppi_value w =
+        ppi_parameter(g, name, ppi_shape4(row->kernel, row->kernel, in, row->channels),
+                      he_init(row->kernel * row->kernel * in));
     snprintf(name, sizeof name, "%s/%s/b", prefix, row->name);
-    const ppi_value b = ppi_parameter(g, name, ppi_shape1(row->channels), (ppi_init){PPI_INIT_ZERO, 0});
+    const ppi_value b =
+        ppi_parameter(g, name, ppi_shape1(row->channels), (ppi_init){PPI_INIT_ZERO, 0});
     return ppi_conv2d(g, x, w, b, row->stride, 0, PPI_ACT_RELU);
 }
 

@@ -12,7 +12,8 @@ ppi_init ppi_nn_variance_scaling(double scale, int64_t fan_in) {
 }
 
 /* Registers "<prefix>/<leaf>". */
-static ppi_value parameter(ppi_graph *g, const char *prefix, const char *leaf, ppi_shape shape, ppi_init init) {
+static ppi_value parameter(ppi_graph *g, const char *prefix, const char *leaf, ppi_shape shape,
+                           ppi_init init) {
     char name[160];
     snprintf(name, sizeof name, "%s/%s", prefix, leaf);
     return ppi_parameter(g, name, shape, init);
@@ -25,7 +26,8 @@ static int64_t width_of(const ppi_graph *g, ppi_value x) {
     return s->ndim > 0 ? s->dim[s->ndim - 1] : 0;
 }
 
-ppi_value ppi_nn_linear(ppi_graph *g, ppi_value x, const char *prefix, int64_t out, ppi_init init, ppi_act act) {
+ppi_value ppi_nn_linear(ppi_graph *g, ppi_value x, const char *prefix, int64_t out, ppi_init init,
+                        ppi_act act) {
     const int64_t in = width_of(g, x);
     if (in == 0) return PPI_NONE;
     const ppi_value w = parameter(g, prefix, "w", ppi_shape2(in, out), init);
@@ -36,11 +38,14 @@ ppi_value ppi_nn_linear(ppi_graph *g, ppi_value x, const char *prefix, int64_t o
 ppi_value ppi_nn_norm(ppi_graph *g, ppi_value x, const char *prefix) {
     const int64_t width = width_of(g, x);
     if (width == 0) return PPI_NONE;
-    const ppi_value gain = parameter(g, prefix, "scale", ppi_shape1(width), (ppi_init){PPI_INIT_ONE, 0});
-    const ppi_value offset = parameter(g, prefix, "offset", ppi_shape1(width), (ppi_init){PPI_INIT_ZERO, 0});
+    const ppi_value gain =
+        parameter(g, prefix, "scale", ppi_shape1(width), (ppi_init){PPI_INIT_ONE, 0});
+    const ppi_value offset =
+        parameter(g, prefix, "offset", ppi_shape1(width), (ppi_init){PPI_INIT_ZERO, 0});
     return ppi_layer_norm(g, x, gain, offset, PPI_NN_NORM_EPS);
 }
 
-ppi_value ppi_nn_embedding(ppi_graph *g, ppi_value ids, const char *prefix, int64_t rows, int64_t width, ppi_init init) {
+ppi_value ppi_nn_embedding(ppi_graph *g, ppi_value ids, const char *prefix, int64_t rows,
+                           int64_t width, ppi_init init) {
     return ppi_embedding(g, parameter(g, prefix, "embeddings", ppi_shape2(rows, width), init), ids);
 }

@@ -5,20 +5,22 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <gif_lib.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
 
 enum { MAX_COLOURS = 256, HASH_SIZE = 1024, CUBE_R = 6, CUBE_G = 7, CUBE_B = 6 };
+enum { WRITE_SIZE = 65536 }; /* bytes gathered before a write */
 
 struct ppi_gif {
     GifFileType *file;
-    char path[1024];
-    char temporary[1040];
+    ppi_replace target;
+    ppi_buf pending;  /* encoded, not yet written */
+    pp_status failed; /* first failure of a write; giflib does not pass every one on */
     int width;
     int height;
     int delay_cs;
@@ -34,10 +36,32 @@ typedef struct palette {
     int count;
 } palette;
 
-static pp_status gif_error(const ppi_gif *gif, const char *doing, int code)
+/* Outcome of a giflib call; a failed write has left its own text. */
+static pp_status gif_outcome(const ppi_gif *gif, int result, const char *doing, int code)
 {
+    if (gif->failed != PP_OK) return gif->failed;
+    if (result != GIF_ERROR) return PP_OK;
     const char *text = GifErrorString(code);
-    return ppi_fail(PP_ERR_IO, "%s while %s: %s", gif->path, doing, text ? text : "unknown error");
+    return ppi_fail(PP_ERR_IO, "%s while %s: %s", gif->target.path, doing,
+                    text ? text : "unknown error");
+}
+
+static void write_pending(ppi_gif *gif)
+{
+    if (gif->failed == PP_OK) gif->failed = gif->pending.failed;
+    if (gif->failed == PP_OK)
+        gif->failed = ppi_file_write_all_fd(gif->target.fd, gif->pending.data, gif->pending.len,
+                                            gif->target.temporary);
+    ppi_buf_clear(&gif->pending);
+}
+
+/* giflib's output. */
+static int take_bytes(GifFileType *file, const GifByteType *bytes, int count)
+{
+    ppi_gif *gif = file->UserData;
+    ppi_buf_append(&gif->pending, bytes, (size_t)count);
+    if (gif->pending.len >= WRITE_SIZE || gif->pending.failed != PP_OK) write_pending(gif);
+    return gif->failed == PP_OK ? count : 0;
 }
 
 /* Index of a colour, added when new; -1 when the map is full. */
@@ -97,6 +121,20 @@ static int put_loop(GifFileType *file)
     return EGifPutExtensionTrailer(file);
 }
 
+static pp_status start(ppi_gif *gif, const char *path)
+{
+    gif->index = ppi_malloc((size_t)gif->width * (size_t)gif->height);
+    if (!gif->index) return ppi_oom("GIF picture");
+    PPI_TRY(ppi_replace_begin(&gif->target, path));
+    int code = 0;
+    gif->file = EGifOpen(gif, take_bytes, &code);
+    if (!gif->file) return gif_outcome(gif, GIF_ERROR, "opening", code);
+    EGifSetGifVersion(gif->file, true);
+    int result = EGifPutScreenDesc(gif->file, gif->width, gif->height, 8, 0, NULL);
+    if (result != GIF_ERROR) result = put_loop(gif->file);
+    return gif_outcome(gif, result, "writing the header", gif->file->Error);
+}
+
 pp_status ppi_gif_create(ppi_gif **out, const char *path, int width, int height, int delay_cs)
 {
     *out = NULL;
@@ -105,38 +143,16 @@ pp_status ppi_gif_create(ppi_gif **out, const char *path, int width, int height,
                         width, height);
     ppi_gif *gif = ppi_calloc(1, sizeof(*gif));
     if (!gif) return ppi_oom("GIF writer");
+    gif->target.fd = -1;
     gif->width = width;
     gif->height = height;
     gif->delay_cs = delay_cs;
-    gif->index = ppi_malloc((size_t)width * (size_t)height);
-    if (!gif->index) {
+    pp_status status = start(gif, path);
+    if (status == PP_OK)
+        *out = gif;
+    else
         ppi_gif_destroy(gif);
-        return ppi_oom("GIF picture");
-    }
-    if (strlen(path) >= sizeof(gif->path)) {
-        ppi_gif_destroy(gif);
-        return ppi_fail(PP_ERR_ARGUMENT, "GIF path of %zu bytes, at most %zu are possible",
-                        strlen(path), sizeof(gif->path) - 1);
-    }
-    snprintf(gif->path, sizeof(gif->path), "%s", path);
-    snprintf(gif->temporary, sizeof(gif->temporary), "%s.tmp", path);
-    int code = 0;
-    gif->file = EGifOpenFileName(gif->temporary, false, &code);
-    if (!gif->file) {
-        pp_status status = ppi_fail_errno("cannot write %s", gif->temporary);
-        gif->temporary[0] = 0;
-        ppi_gif_destroy(gif);
-        return status;
-    }
-    EGifSetGifVersion(gif->file, true);
-    if (EGifPutScreenDesc(gif->file, width, height, 8, 0, NULL) == GIF_ERROR ||
-        put_loop(gif->file) == GIF_ERROR) {
-        pp_status status = gif_error(gif, "writing the header", gif->file->Error);
-        ppi_gif_destroy(gif);
-        return status;
-    }
-    *out = gif;
-    return PP_OK;
+    return status;
 }
 
 static int put_picture(ppi_gif *gif, ColorMapObject *map)
@@ -166,30 +182,39 @@ pp_status ppi_gif_add(ppi_gif *gif, const uint8_t *rgb)
     if (!map) return ppi_oom("GIF colour map");
     int result = put_picture(gif, map);
     GifFreeMapObject(map);
-    if (result == GIF_ERROR) return gif_error(gif, "adding a picture", gif->file->Error);
+    PPI_TRY(gif_outcome(gif, result, "adding a picture", gif->file->Error));
     gif->pictures++;
     return PP_OK;
+}
+
+/* Lets giflib write its trailer and releases its part. */
+static pp_status close_file(ppi_gif *gif)
+{
+    int code = 0;
+    int result = EGifCloseFile(gif->file, &code);
+    gif->file = NULL;
+    write_pending(gif);
+    return gif_outcome(gif, result, "closing", code);
 }
 
 pp_status ppi_gif_finish(ppi_gif *gif)
 {
     if (gif->pictures == 0)
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: no picture was added, no file is written", gif->path);
-    int code = 0;
-    int result = EGifCloseFile(gif->file, &code);
-    gif->file = NULL;
-    if (result == GIF_ERROR) return gif_error(gif, "closing", code);
-    PPI_TRY(ppi_rename(gif->temporary, gif->path));
-    gif->temporary[0] = 0;
-    return PP_OK;
+        return ppi_fail(PP_ERR_ARGUMENT, "%s: no picture was added, no file is written",
+                        gif->target.path);
+    return ppi_replace_end(&gif->target, close_file(gif));
 }
 
 void ppi_gif_destroy(ppi_gif *gif)
 {
     if (!gif) return;
-    int code = 0;
-    if (gif->file) EGifCloseFile(gif->file, &code);
-    if (gif->temporary[0]) unlink(gif->temporary);
+    if (gif->file) {
+        gif->failed = PP_ERR_INTERRUPTED; /* the trailer of an unfinished file goes nowhere */
+        int code = 0;
+        EGifCloseFile(gif->file, &code);
+    }
+    ppi_replace_end(&gif->target, PP_ERR_INTERRUPTED);
+    ppi_buf_free(&gif->pending);
     ppi_free(gif->index);
     ppi_free(gif);
 }

@@ -1,5 +1,6 @@
-/* Event records are protocol buffers (Event > Summary > Value) in TFRecord frames: u64 length, masked
-   CRC-32C of it, payload, masked CRC-32C of the payload. Only the fields a scalar needs are written. */
+/* Event records are protocol buffers (Event > Summary > Value) in TFRecord frames: u64 length,
+   masked CRC-32C of it, payload, masked CRC-32C of the payload. Only the fields a scalar needs are
+   written. */
 #include "report/tensorboard.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ pp_status ppi_tb_create(ppi_tb **out, const char *folder) {
     pp_status s = ppi_path_join(tb->path, sizeof tb->path, folder, name);
     tb->fd = -1;
     if (s == PP_OK) {
-        tb->fd = open(tb->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        tb->fd = open(tb->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (tb->fd < 0) s = ppi_fail_errno("cannot create '%s'", tb->path);
     }
     if (s == PP_OK) s = ppi_tb_encode_version(&tb->pending, wall);
@@ -127,8 +128,7 @@ pp_status ppi_tb_scalar(ppi_tb *tb, const char *tag, int64_t step, double wall, 
 
 pp_status ppi_tb_flush(ppi_tb *tb) {
     if (tb->pending.len == 0) return tb->pending.failed;
-    const pp_status s =
-        ppi_file_write_all_fd(tb->fd, tb->pending.data, tb->pending.len, tb->path);
+    const pp_status s = ppi_file_write_all_fd(tb->fd, tb->pending.data, tb->pending.len, tb->path);
     ppi_buf_clear(&tb->pending);
     return s;
 }

@@ -21,6 +21,7 @@ typedef struct slot {
 
 typedef struct player {
     const ppi_play_request *request;
+    ppi_episode_rules rules;
     ppi_vec *vec;
     ppi_episode_result *results;
     slot *slots;
@@ -28,10 +29,10 @@ typedef struct player {
     int32_t *actions; /* [n] */
     uint8_t *rgb;     /* a picture, when frames are wanted */
     int n;
-    int64_t next;     /* episode to start next */
+    int64_t next; /* episode to start next */
     int64_t finished;
     int64_t decisions;
-    double sum;       /* of finished returns */
+    double sum; /* of finished returns */
 } player;
 
 /* FNV-1a over the bytes of actions and rewards. */
@@ -68,7 +69,8 @@ static pp_status choose(player *p) {
     for (int i = 0; i < p->n; i++) {
         if (!p->live[i]) continue;
         const pp_env_spec *spec = ppi_vec_spec(p->vec, i);
-        p->actions[i] = spec->action_list[ppi_rng_below(&p->slots[i].rng, (uint64_t)spec->min_actions)];
+        p->actions[i] =
+            spec->action_list[ppi_rng_below(&p->slots[i].rng, (uint64_t)spec->min_actions)];
     }
     return PP_OK;
 }
@@ -78,8 +80,8 @@ static pp_status show(player *p, int i, int32_t action) {
     const pp_env_spec *spec = ppi_vec_spec(p->vec, i);
     const ppi_episode_result *r = &p->results[p->slots[i].episode];
     PPI_TRY(ppi_vec_render(p->vec, i, p->rgb));
-    return p->request->frame(p->request->frame_ctx, p->rgb, spec->render_h, spec->render_w, r->steps,
-                             action, r->ret);
+    return p->request->frame(p->request->frame_ctx, p->rgb, spec->render_h, spec->render_w,
+                             r->steps, action, r->ret);
 }
 
 /* Books the outcome of one step of environment i. */
@@ -88,10 +90,12 @@ static pp_status book(player *p, int i) {
     const double reward = ppi_vec_reward(p->vec)[i];
     const bool terminated = ppi_vec_terminated(p->vec)[i] != 0;
     const bool ended = terminated || ppi_vec_truncated(p->vec)[i] != 0;
-    r->ret += reward;
+    if (!ended || !p->rules.drop_last_reward) r->ret += reward;
     r->final_reward = reward;
     r->steps++;
-    r->digest = digest(digest(r->digest, &p->actions[i], sizeof p->actions[i]), &reward, sizeof reward);
+    r->frames += ppi_vec_frames(p->vec)[i];
+    r->digest =
+        digest(digest(r->digest, &p->actions[i], sizeof p->actions[i]), &reward, sizeof reward);
     p->decisions++;
     if (!ended) {
         if (p->request->agent == NULL) return PP_OK;
@@ -111,7 +115,8 @@ static pp_status play_all(player *p) {
     if (label != NULL) ppi_progress_start(&progress, label, "episodes", p->request->episodes, 0);
     for (int i = 0; i < p->n; i++) PPI_TRY(start_episode(p, i));
     while (p->finished < p->request->episodes) {
-        if (ppi_interrupted()) return ppi_fail(PP_ERR_INTERRUPTED, "stopped while playing %s", p->request->env);
+        if (ppi_interrupted())
+            return ppi_fail(PP_ERR_INTERRUPTED, "stopped while playing %s", p->request->env);
         PPI_TRY(choose(p));
         for (int i = 0; i < p->n; i++) {
             if (p->live[i]) PPI_TRY(show(p, i, p->actions[i]));
@@ -135,8 +140,8 @@ static pp_status check_observation(const player *p) {
     return ppi_fail(PP_ERR_SHAPE,
                     "%s shows %dx%dx%d observations, the agent was trained on %" PRId64 "x%" PRId64
                     "x%" PRId64 " (view %s)",
-                    p->request->env, spec->obs_h, spec->obs_w, spec->obs_c, want->h, want->w, want->c,
-                    want->view);
+                    p->request->env, spec->obs_h, spec->obs_w, spec->obs_c, want->h, want->w,
+                    want->c, want->view);
 }
 
 static pp_status prepare(player *p) {
@@ -146,7 +151,12 @@ static pp_status prepare(player *p) {
     p->slots = ppi_calloc((size_t)p->n, sizeof *p->slots);
     p->live = ppi_calloc((size_t)p->n, sizeof *p->live);
     p->actions = ppi_calloc((size_t)p->n, sizeof *p->actions);
-    if (p->slots == NULL || p->live == NULL || p->actions == NULL) return ppi_oom("the environments' slots");
+    if (p->slots == NULL || p->live == NULL || p->actions == NULL)
+        return ppi_oom("the environments' slots");
+    ppi_env_options plain;
+    ppi_env_options_default(&plain);
+    PPI_TRY(
+        ppi_episode_rules_for(&p->rules, q->env, q->env_options != NULL ? q->env_options : &plain));
     PPI_TRY(ppi_vec_create(&p->vec, ids, p->n, q->env_options, q->threads));
     if (q->frame != NULL) {
         const pp_env_spec *spec = ppi_vec_spec(p->vec, 0);

@@ -13,25 +13,26 @@
 
 struct ppi_agent;
 
-/* Sees each picture of an episode: rgb u8 [h,w,3] of the state before `action`; action is -1 on the last one.
-   A failure status ends the play. */
+/* Sees each picture of an episode: rgb u8 [h,w,3] of the state before `action`; action is -1 on the
+   last one. A failure status ends the play. */
 typedef pp_status (*ppi_frame_fn)(void *ctx, const uint8_t *rgb, int h, int w, int64_t step,
                                   int32_t action, double reward_so_far);
 
 /* One finished episode. */
 typedef struct ppi_episode_result {
     uint64_t seed;
-    double ret;         /* sum of raw rewards */
+    double ret;          /* sum of raw rewards, without the final one where the rules drop it */
     double final_reward; /* raw reward of the last step */
-    int64_t steps;      /* agent steps */
-    bool terminated;    /* false: the cap cut it */
-    uint64_t digest;    /* of actions and rewards: equal for equal episodes */
+    int64_t steps;       /* agent steps */
+    int64_t frames;      /* emulated in those steps; the start of the episode is not counted */
+    bool terminated;     /* false: the cap cut it */
+    uint64_t digest;     /* of actions and rewards: equal for equal episodes */
 } ppi_episode_result;
 
 typedef struct ppi_play_request {
-    struct ppi_agent *agent; /* NULL = random play from the minimal actions */
-    const char *env;         /* one environment id */
-    const ppi_env_options *env_options;
+    struct ppi_agent *agent;            /* NULL = random play from the minimal actions */
+    const char *env;                    /* one environment id */
+    const ppi_env_options *env_options; /* NULL = defaults */
     int64_t episodes;
     uint64_t seed; /* episode e uses seed + e */
     int envs;      /* stepped together */
@@ -42,7 +43,7 @@ typedef struct ppi_play_request {
 } ppi_play_request;
 
 /* Plays episodes and fills results[episodes]; equal for any number of environments and threads.
-   *decisions counts agent steps when not NULL. PP_ERR_INTERRUPTED on Ctrl-C. */
+ *decisions counts agent steps when not NULL. PP_ERR_INTERRUPTED on Ctrl-C. */
 pp_status ppi_play_episodes(const ppi_play_request *request, ppi_episode_result *results,
                             int64_t *decisions);
 
@@ -53,7 +54,7 @@ typedef struct ppi_play_options {
     int64_t seed;
     int64_t threads;
     int dtype;
-    char protocol[32];
+    char checkpoint[32];
     char preset[32];
 } ppi_play_options;
 extern const ppi_option_table ppi_play_option_table;

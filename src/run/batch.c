@@ -24,8 +24,8 @@ pp_status ppi_batch_alloc(ppi_batch *out, int64_t batch, int64_t window, const p
     out->truncated = ppi_aligned_alloc64(n);
     out->pad = ppi_aligned_alloc64(n);
     if (out->obs != NULL && out->action != NULL && out->reward != NULL && out->rtg != NULL &&
-        out->timestep != NULL && out->game != NULL && out->terminated != NULL && out->truncated != NULL &&
-        out->pad != NULL) {
+        out->timestep != NULL && out->game != NULL && out->terminated != NULL &&
+        out->truncated != NULL && out->pad != NULL) {
         return PP_OK;
     }
     ppi_batch_free(out);

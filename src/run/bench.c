@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "data/store.h"
 #include "env/vec.h"
+#include "run/bench_internal.h"
 #include "run/train_job.h"
 
 #define FIELD(name) offsetof(ppi_bench_options, name)
@@ -39,21 +40,21 @@ static const ppi_option rows[] = {
      .help = "Environments of act and env."},
     {.name = "env", .type = PPI_OPT_STR, .offset = FIELD(env), .size = 128, .def = "arcade/catch",
      .help = "Environment that env steps."},
+    {.name = "sticky", .type = PPI_OPT_F64, .offset = FIELD(sticky), .def = "-1", .min = -1, .max = 1,
+     .help = "Sticky actions of env: the probability that the last action is repeated; -1 takes the game's own."},
     {.name = "data", .type = PPI_OPT_STR, .offset = FIELD(data), .size = 8192, .def = "",
-     .help = "Datasets of loader; empty makes one of noise in a temporary folder."},
+     .help = "Datasets of sampler and loader; for loader, empty makes one of noise in a temporary folder."},
+    {.name = "filter", .type = PPI_OPT_STR, .offset = FIELD(filter), .size = 64, .def = "",
+     .help = "Part of the name or shape of the kernels to measure; empty takes all."},
     {.name = "json", .type = PPI_OPT_BOOL, .offset = FIELD(json), .def = "off", .help = "JSON lines."},
+    {.name = "plain", .type = PPI_OPT_BOOL, .offset = FIELD(plain), .def = "off",
+     .help = "Train with AdamW, without dropout and clipping, as the peers of bench/ do, instead of the method's recipe."},
     {.name = "plan", .type = PPI_OPT_BOOL, .offset = FIELD(plan), .def = "off",
      .help = "Print the plan of the train step instead of measuring."},
 };
 const ppi_option_table ppi_bench_option_table = {"bench", rows, (int)(sizeof rows / sizeof rows[0])};
 
-typedef struct bench {
-    const ppi_bench_options *o;
-    ppi_line_fn line;
-    void *ctx;
-} bench;
-
-static void figure(const bench *b, const char *name, double value, const char *unit) {
+void ppi_bench_figure(const ppi_bench_run *b, const char *name, double value, const char *unit) {
     char text[256];
     if (b->o->json) {
         snprintf(text, sizeof text, "{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\"}", name, value, unit);
@@ -68,27 +69,28 @@ static double peak_memory_mb(void) {
     return getrusage(RUSAGE_SELF, &use) == 0 ? (double)use.ru_maxrss / 1024.0 : 0;
 }
 
-/* True while more rounds are to be timed. */
-static bool more(const bench *b, int64_t done, double start) {
+bool ppi_bench_more(const ppi_bench_run *b, int64_t done, double start) {
     if (b->o->steps > 0) return done < b->o->steps;
     return done < 3 || ppi_clock_seconds() - start < b->o->seconds;
 }
 
 /* --- networks --------------------------------------------------------------------------------- */
 
-typedef struct model {
-    ppi_options *set;
-    void *options;
-    ppi_agent *agent;
-} model;
-
-static void model_close(model *m) {
-    if (m->agent != NULL) ppi_agent_destroy(m->agent);
-    ppi_options_destroy(m->set);
-    ppi_free(m->options);
+void ppi_bench_net_close(ppi_bench_net *net) {
+    if (net->agent != NULL) ppi_agent_destroy(net->agent);
+    ppi_batch_free(&net->batch);
+    ppi_options_destroy(net->set);
+    ppi_free(net->options);
 }
 
-static pp_status model_open(model *m, const ppi_bench_options *o) {
+/* What other code bases train with in their benchmarks. */
+static pp_status make_plain(ppi_options *set) {
+    static const char *const row[][2] = {{"optim.name", "adamw"}, {"optim.clip", "0"}, {"model.dropout", "0"}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) PPI_TRY(ppi_options_set(set, row[i][0], row[i][1], "--plain"));
+    return PP_OK;
+}
+
+pp_status ppi_bench_net_open(ppi_bench_net *m, const ppi_bench_options *o) {
     const ppi_method *method = NULL;
     char name[64];
     snprintf(name, sizeof name, "%s", o->model);
@@ -101,13 +103,14 @@ static pp_status model_open(model *m, const ppi_bench_options *o) {
     if (m->options == NULL) return ppi_oom("the method's options");
     PPI_TRY(ppi_method_bind(method, m->set, m->options));
     PPI_TRY(ppi_method_apply_recipe(method, m->set, slash + 1));
+    if (o->plain) PPI_TRY(make_plain(m->set));
     const ppi_agent_config cfg = {
         .method = method,
         .size = slash + 1,
         .options = m->options,
         .obs = ppi_obs_spec_of(84, 84, 1),
         .seed = 1,
-        .policy = ppi_dtype_is_bf16(o->dtype) ? PPI_POLICY_BF16 : PPI_POLICY_F32,
+        .policy = ppi_dtype_is_bf16(o->dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32,
         .threads = ppi_thread_count(o->threads),
     };
     return ppi_agent_create(&m->agent, &cfg);
@@ -126,7 +129,16 @@ static void fill_batch(ppi_batch *b) {
     }
 }
 
-static pp_status train_steps(const bench *b, model *m, ppi_batch *batch) {
+pp_status ppi_bench_net_train(ppi_bench_net *net, const ppi_bench_options *o) {
+    const ppi_obs_spec obs = ppi_obs_spec_of(84, 84, 1);
+    PPI_TRY(ppi_agent_train_setup(net->agent, o->batch, 1000000));
+    PPI_TRY(ppi_batch_alloc(&net->batch, o->batch, ppi_agent_window(net->agent), &obs));
+    fill_batch(&net->batch);
+    return PP_OK;
+}
+
+static pp_status train_steps(const ppi_bench_run *b, ppi_bench_net *m) {
+    const ppi_batch *batch = &m->batch;
     ppi_metrics metrics;
     int64_t step = 0;
     for (; step < 2; step++) { /* first touches of memory */
@@ -136,23 +148,23 @@ static pp_status train_steps(const bench *b, model *m, ppi_batch *batch) {
     const double start = ppi_clock_seconds();
     const double cpu = ppi_clock_cpu();
     int64_t done = 0;
-    for (; more(b, done, start); done++) {
+    for (; ppi_bench_more(b, done, start); done++) {
         metrics.count = 0;
         PPI_TRY(ppi_agent_train_step(m->agent, batch, step + done, &metrics));
     }
     const double seconds = (ppi_clock_seconds() - start) / (double)done;
     const ppi_plan *plan = ppi_agent_plan(m->agent, "train");
-    figure(b, "train_tokens_per_second", ppi_step_tokens(&metrics, batch) / seconds, "tok/s");
-    figure(b, "train_step", seconds * 1e3, "ms");
-    if (plan != NULL) figure(b, "train_model_rate", ppi_plan_flops(plan) / seconds / 1e9, "GFLOP/s");
-    figure(b, "train_processors", (ppi_clock_cpu() - cpu) / (seconds * (double)done), "busy");
-    figure(b, "train_peak_memory", peak_memory_mb(), "MB");
-    if (plan != NULL) figure(b, "train_plan_memory", (double)ppi_plan_bytes(plan) / 1048576.0, "MB");
-    figure(b, "train_parameters", (double)ppi_agent_params(m->agent)->n_real, "weights");
+    ppi_bench_figure(b, "train_tokens_per_second", ppi_step_tokens(&metrics, batch) / seconds, "tok/s");
+    ppi_bench_figure(b, "train_step", seconds * 1e3, "ms");
+    if (plan != NULL) ppi_bench_figure(b, "train_executed", ppi_plan_flops(plan) / seconds / 1e9, "GFLOP/s");
+    ppi_bench_figure(b, "train_processors", (ppi_clock_cpu() - cpu) / (seconds * (double)done), "busy");
+    ppi_bench_figure(b, "train_peak_memory", peak_memory_mb(), "MB");
+    if (plan != NULL) ppi_bench_figure(b, "train_plan_memory", (double)ppi_plan_bytes(plan) / 1048576.0, "MB");
+    ppi_bench_figure(b, "train_parameters", (double)ppi_agent_params(m->agent)->n_real, "weights");
     return PP_OK;
 }
 
-static pp_status print_plan(const bench *b, const ppi_plan *plan) {
+static pp_status print_plan(const ppi_bench_run *b, const ppi_plan *plan) {
     ppi_buf text = {0};
     if (plan == NULL) return ppi_fail(PP_ERR_UNSUPPORTED, "this method has no train plan to print");
     pp_status s = ppi_plan_print(plan, &text);
@@ -161,33 +173,24 @@ static pp_status print_plan(const bench *b, const ppi_plan *plan) {
     return s;
 }
 
-static pp_status bench_train(const bench *b) {
-    model m = {0};
-    ppi_batch batch = {0};
-    const ppi_obs_spec obs = ppi_obs_spec_of(84, 84, 1);
-    pp_status s = model_open(&m, b->o);
-    if (s == PP_OK) s = ppi_agent_train_setup(m.agent, b->o->batch, 1000000);
-    if (s == PP_OK && b->o->plan) {
-        s = print_plan(b, ppi_agent_plan(m.agent, "train"));
-    } else if (s == PP_OK) {
-        s = ppi_batch_alloc(&batch, b->o->batch, ppi_agent_window(m.agent), &obs);
-        if (s == PP_OK) fill_batch(&batch);
-        if (s == PP_OK) s = train_steps(b, &m, &batch);
-    }
-    ppi_batch_free(&batch);
-    model_close(&m);
+static pp_status bench_train(const ppi_bench_run *b) {
+    ppi_bench_net net = {0};
+    pp_status s = ppi_bench_net_open(&net, b->o);
+    if (s == PP_OK) s = ppi_bench_net_train(&net, b->o);
+    if (s == PP_OK) s = b->o->plan ? print_plan(b, ppi_agent_plan(net.agent, "train")) : train_steps(b, &net);
+    ppi_bench_net_close(&net);
     return s;
 }
 
 /* Acting on frames of noise, so that no game's own cost is in the figure. */
-static pp_status act_steps(const bench *b, ppi_agent *agent, uint8_t *frame, int32_t *actions) {
+static pp_status act_steps(const ppi_bench_run *b, ppi_agent *agent, uint8_t *frame, int32_t *actions) {
     const int64_t n = b->o->envs;
     const size_t bytes = 84 * 84;
     PPI_TRY(ppi_agent_act_begin(agent, n));
     for (int64_t i = 0; i < n; i++) PPI_TRY(ppi_agent_act_reset(agent, i, frame, (uint64_t)i));
     double start = ppi_clock_seconds();
     int64_t done = -2; /* two rounds untimed */
-    for (; done < 0 || more(b, done, start); done++) {
+    for (; done < 0 || ppi_bench_more(b, done, start); done++) {
         if (done == 0) start = ppi_clock_seconds();
         PPI_TRY(ppi_agent_act(agent, NULL, actions));
         for (int64_t i = 0; i < n; i++) {
@@ -196,20 +199,20 @@ static pp_status act_steps(const bench *b, ppi_agent *agent, uint8_t *frame, int
         }
     }
     const double seconds = ppi_clock_seconds() - start;
-    figure(b, "act_decisions_per_second", (double)(done * n) / seconds, "1/s");
-    figure(b, "act_round", seconds / (double)done * 1e3, "ms");
-    figure(b, "act_envs", (double)n, "envs");
-    figure(b, "act_peak_memory", peak_memory_mb(), "MB");
+    ppi_bench_figure(b, "act_decisions_per_second", (double)(done * n) / seconds, "1/s");
+    ppi_bench_figure(b, "act_round", seconds / (double)done * 1e3, "ms");
+    ppi_bench_figure(b, "act_envs", (double)n, "envs");
+    ppi_bench_figure(b, "act_peak_memory", peak_memory_mb(), "MB");
     return PP_OK;
 }
 
-static pp_status bench_act(const bench *b) {
-    model m = {0};
+static pp_status bench_act(const ppi_bench_run *b) {
+    ppi_bench_net m = {0};
     uint8_t *frame = ppi_calloc(84, 84);
     int32_t *actions = ppi_calloc((size_t)b->o->envs, sizeof *actions);
-    pp_status s = frame == NULL || actions == NULL ? ppi_oom("a frame") : model_open(&m, b->o);
+    pp_status s = frame == NULL || actions == NULL ? ppi_oom("a frame") : ppi_bench_net_open(&m, b->o);
     if (s == PP_OK) s = act_steps(b, m.agent, frame, actions);
-    model_close(&m);
+    ppi_bench_net_close(&m);
     ppi_free(frame);
     ppi_free(actions);
     return s;
@@ -249,40 +252,97 @@ static pp_status make_data(const char *folder) {
     return s;
 }
 
-static pp_status loader_steps(const bench *b, ppi_sampler *sampler, ppi_batch *batch) {
+static pp_status loader_steps(const ppi_bench_run *b, ppi_sampler *sampler, ppi_batch *batch) {
     int64_t done = 0;
     const double start = ppi_clock_seconds();
-    for (; more(b, done, start); done++) PPI_TRY(ppi_sampler_next(sampler, done, batch));
+    for (; ppi_bench_more(b, done, start); done++) PPI_TRY(ppi_sampler_next(sampler, done, batch));
     const double seconds = ppi_clock_seconds() - start;
     const double frames = (double)(done * batch->B * batch->T);
-    figure(b, "loader_windows_per_second", (double)(done * batch->B) / seconds, "1/s");
-    figure(b, "loader_frames_per_second", frames / seconds, "1/s");
-    figure(b, "loader_memory", (double)ppi_sampler_memory(sampler) / 1048576.0, "MB");
-    figure(b, "loader_peak_memory", peak_memory_mb(), "MB");
+    ppi_bench_figure(b, "loader_windows_per_second", (double)(done * batch->B) / seconds, "1/s");
+    ppi_bench_figure(b, "loader_frames_per_second", frames / seconds, "1/s");
+    ppi_bench_figure(b, "loader_memory", (double)ppi_sampler_memory(sampler) / 1048576.0, "MB");
+    ppi_bench_figure(b, "loader_peak_memory", peak_memory_mb(), "MB");
     return PP_OK;
 }
 
-static pp_status run_loader(const bench *b, const char *data) {
-    ppi_dataset **sets = NULL;
-    int n = 0;
+/* Datasets and the sampler over them. */
+typedef struct loader {
+    ppi_dataset **sets;
+    int n;
+    ppi_sampler *sampler;
+    ppi_batch batch;
+} loader;
+
+static void loader_close(loader *l) {
+    ppi_sampler_destroy(l->sampler);
+    ppi_batch_free(&l->batch);
+    ppi_dataset_close_list(l->sets, l->n);
+}
+
+/* Windows of `window` steps. Closed with loader_close whether this succeeds or not; *l starts zeroed. */
+static pp_status loader_open(loader *l, const ppi_bench_options *o, const char *data, int64_t window) {
     ppi_sampler_options options;
-    ppi_sampler *sampler = NULL;
-    ppi_batch batch = {0};
     ppi_sampler_options_default(&options);
-    PPI_TRY(ppi_dataset_open_list(&sets, &n, data, options.memory_mb << 20));
-    const pp_dataset_info *info = ppi_dataset_info(sets[0]);
+    options.window = window;
+    PPI_TRY(ppi_dataset_open_list(&l->sets, &l->n, data, options.memory_mb << 20));
+    const pp_dataset_info *info = ppi_dataset_info(l->sets[0]);
     const ppi_obs_spec obs = ppi_obs_spec_of(info->height, info->width, info->channels);
-    options.window = 4;
-    pp_status s = ppi_sampler_create(&sampler, sets, n, &options);
-    if (s == PP_OK) s = ppi_batch_alloc(&batch, b->o->batch, options.window, &obs);
-    if (s == PP_OK) s = loader_steps(b, sampler, &batch);
-    ppi_sampler_destroy(sampler);
-    ppi_batch_free(&batch);
-    ppi_dataset_close_list(sets, n);
+    PPI_TRY(ppi_sampler_create(&l->sampler, l->sets, l->n, &options));
+    return ppi_batch_alloc(&l->batch, o->batch, window, &obs);
+}
+
+static pp_status run_loader(const ppi_bench_run *b, const char *data) {
+    loader l = {0};
+    pp_status s = loader_open(&l, b->o, data, 4);
+    if (s == PP_OK) s = loader_steps(b, l.sampler, &l.batch);
+    loader_close(&l);
     return s;
 }
 
-static pp_status bench_loader(const bench *b) {
+/* Train steps on batches that a thread reads ahead: how long each waits for its batch, and what the reading costs. */
+static pp_status sampled_steps(const ppi_bench_run *b, ppi_bench_net *net, loader *l) {
+    ppi_metrics metrics;
+    double waited = 0;
+    double start = 0;
+    int64_t done = -2; /* two rounds untimed */
+    for (; done < 0 || ppi_bench_more(b, done, start); done++) {
+        if (done == 0) start = ppi_clock_seconds();
+        const double asked = ppi_clock_seconds();
+        PPI_TRY(ppi_sampler_next(l->sampler, done + 2, &l->batch));
+        if (done >= 0) waited += ppi_clock_seconds() - asked;
+        PPI_TRY(ppi_agent_train_step(net->agent, &l->batch, done + 2, &metrics));
+    }
+    const double step = (ppi_clock_seconds() - start) / (double)done;
+    const double cpu = ppi_clock_cpu();
+    int64_t alone = 0;
+    for (start = ppi_clock_seconds(); ppi_bench_more(b, alone, start); alone++) {
+        PPI_TRY(ppi_sampler_next(l->sampler, done + 2 + alone, &l->batch));
+    }
+    const double work = (ppi_clock_cpu() - cpu) / (double)alone;
+    ppi_bench_figure(b, "sampler_step", step * 1e3, "ms");
+    ppi_bench_figure(b, "sampler_wait", waited / (double)done * 1e3, "ms");
+    ppi_bench_figure(b, "sampler_wait_share", 100 * waited / (double)done / step, "%");
+    ppi_bench_figure(b, "sampler_work", work * 1e3, "ms");
+    ppi_bench_figure(b, "sampler_work_share", 100 * work / (step * ppi_thread_count(b->o->threads)), "%");
+    ppi_bench_figure(b, "sampler_memory", (double)ppi_sampler_memory(l->sampler) / 1048576.0, "MB");
+    return PP_OK;
+}
+
+static pp_status bench_sampler(const ppi_bench_run *b) {
+    if (b->o->data[0] == '\0') return ppi_fail(PP_ERR_ARGUMENT, "bench sampler needs --data: datasets larger than its memory of 256 MB");
+    ppi_bench_net net = {0};
+    loader l = {0};
+    pp_status s = ppi_bench_net_open(&net, b->o);
+    if (s == PP_OK) s = ppi_agent_train_setup(net.agent, b->o->batch, 1000000);
+    if (s == PP_OK) s = loader_open(&l, b->o, b->o->data, ppi_agent_window(net.agent));
+    if (s == PP_OK) s = ppi_sampler_prefetch(l.sampler, b->o->batch);
+    if (s == PP_OK) s = sampled_steps(b, &net, &l);
+    loader_close(&l);
+    ppi_bench_net_close(&net);
+    return s;
+}
+
+static pp_status bench_loader(const ppi_bench_run *b) {
     if (b->o->data[0] != '\0') return run_loader(b, b->o->data);
     const char *tmp = getenv("TMPDIR");
     char folder[PPI_PATH_SIZE];
@@ -296,37 +356,43 @@ static pp_status bench_loader(const bench *b) {
     return ppi_fail(s, "%s", text);
 }
 
-static pp_status env_steps(const bench *b, ppi_vec *vec, int32_t *actions) {
+static pp_status env_steps(const ppi_bench_run *b, ppi_vec *vec, int32_t *actions) {
     const int n = ppi_vec_count(vec);
     const pp_env_spec *spec = ppi_vec_spec(vec, 0);
     ppi_rng rng;
     uint64_t seed = 0;
     int64_t done = 0;
+    double reward = 0;
     ppi_rng_init(&rng, 1, PPI_RNG_TEST, 2);
     for (int i = 0; i < n; i++) PPI_TRY(ppi_vec_reset(vec, i, seed++));
     const double start = ppi_clock_seconds();
-    for (; more(b, done, start); done++) {
+    for (; ppi_bench_more(b, done, start); done++) {
         for (int i = 0; i < n; i++) actions[i] = spec->action_list[ppi_rng_below(&rng, (uint64_t)spec->min_actions)];
         PPI_TRY(ppi_vec_step(vec, actions, NULL));
         for (int i = 0; i < n; i++) {
+            reward += ppi_vec_reward(vec)[i];
             if (ppi_vec_terminated(vec)[i] || ppi_vec_truncated(vec)[i]) PPI_TRY(ppi_vec_reset(vec, i, seed++));
         }
     }
     const double seconds = ppi_clock_seconds() - start;
-    figure(b, "env_steps_per_second", (double)(done * n) / seconds, "1/s");
-    figure(b, "env_frames_per_second", (double)(done * n * spec->frame_skip) / seconds, "1/s");
-    figure(b, "env_count", (double)n, "envs");
+    ppi_bench_figure(b, "env_steps_per_second", (double)(done * n) / seconds, "1/s");
+    ppi_bench_figure(b, "env_frames_per_second", (double)(done * n * spec->frame_skip) / seconds, "1/s");
+    ppi_bench_figure(b, "env_count", (double)n, "envs");
+    ppi_bench_figure(b, "env_reward", reward, "points");
     return PP_OK;
 }
 
-static pp_status bench_env(const bench *b) {
+static pp_status bench_env(const ppi_bench_run *b) {
     const int n = (int)b->o->envs;
     const char **ids = ppi_calloc((size_t)n, sizeof *ids);
     int32_t *actions = ppi_calloc((size_t)n, sizeof *actions);
     ppi_vec *vec = NULL;
+    ppi_env_options options;
+    ppi_env_options_default(&options);
+    options.sticky = b->o->sticky;
     pp_status s = ids == NULL || actions == NULL ? ppi_oom("environments") : PP_OK;
     for (int i = 0; i < n && s == PP_OK; i++) ids[i] = b->o->env;
-    if (s == PP_OK) s = ppi_vec_create(&vec, ids, n, NULL, ppi_thread_count(b->o->threads));
+    if (s == PP_OK) s = ppi_vec_create(&vec, ids, n, &options, ppi_thread_count(b->o->threads));
     if (s == PP_OK) s = env_steps(b, vec, actions);
     ppi_vec_destroy(vec);
     ppi_free(ids);
@@ -337,11 +403,12 @@ static pp_status bench_env(const bench *b) {
 pp_status ppi_bench(const char *what, const ppi_bench_options *options, ppi_line_fn line, void *ctx) {
     static const struct {
         const char *name;
-        pp_status (*run)(const bench *b);
-    } benches[] = {{"train", bench_train}, {"act", bench_act}, {"loader", bench_loader}, {"env", bench_env}};
-    const bench b = {options, line, ctx};
+        pp_status (*run)(const ppi_bench_run *b);
+    } benches[] = {{"train", bench_train}, {"roofline", ppi_bench_roofline}, {"act", bench_act}, {"sampler", bench_sampler}, {"loader", bench_loader}, {"env", bench_env}, {"kernels", ppi_bench_kernels}};
+    const ppi_bench_run b = {options, line, ctx};
     for (size_t i = 0; i < sizeof benches / sizeof benches[0]; i++) {
-        if (strcmp(benches[i].name, what) == 0) return benches[i].run(&b);
+        if (what != NULL && strcmp(benches[i].name, what) == 0) return benches[i].run(&b);
     }
-    return ppi_fail(PP_ERR_ARGUMENT, "unknown benchmark '%s'; there are train, act, loader, env", what);
+    return ppi_fail(PP_ERR_ARGUMENT, "%s%s; bench takes one of " PPI_BENCH_NAMES, what != NULL ? "unknown benchmark " : "nothing to measure named",
+                    what != NULL ? what : "");
 }

@@ -1,4 +1,4 @@
-/* `polyplay bench`: figures of the train step, acting, the loader and the environments. One line per
+/* `polyplay bench`: figures of the train step and its parts, acting, the loader and the environments. One line per
    figure, `name value unit`, or the same as JSON lines. */
 #ifndef PPI_RUN_BENCH_H
 #define PPI_RUN_BENCH_H
@@ -20,8 +20,11 @@ typedef struct ppi_bench_options {
     int dtype;        /* --dtype auto|f32|bf16 */
     int64_t envs;     /* --envs: environments of act and env */
     char env[128];    /* --env of act and env */
-    char data[8192];  /* --data of loader; empty = made in a temporary folder */
+    double sticky;    /* --sticky of env, -1 = the game's own */
+    char data[8192];  /* --data of sampler and loader; empty = made in a temporary folder (loader) */
+    char filter[64];  /* --filter of kernels: part of a kernel's name or shape */
     bool json;        /* --json */
+    bool plain;       /* --plain: AdamW, no dropout, no clipping, whatever the recipe says */
     bool plan;        /* --plan: print the plan of the train step instead of measuring */
 } ppi_bench_options;
 extern const ppi_option_table ppi_bench_option_table;
@@ -29,7 +32,9 @@ extern const ppi_option_table ppi_bench_option_table;
 /* Takes one line of output, without newline. */
 typedef void (*ppi_line_fn)(void *ctx, const char *line);
 
-/* what: "train", "act", "loader" or "env". */
+/* What can be measured, in the order of the table in bench.c. */
+#define PPI_BENCH_NAMES "train|roofline|act|sampler|loader|env|kernels"
+/* what: one of PPI_BENCH_NAMES; PP_ERR_ARGUMENT for another or NULL lists them. */
 pp_status ppi_bench(const char *what, const ppi_bench_options *options, ppi_line_fn line, void *ctx);
 
 #endif

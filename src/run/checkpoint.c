@@ -28,7 +28,8 @@ static pp_status fill_tensor(ppi_st_tensor *t, const char *prefix, const ppi_par
     return PP_OK;
 }
 
-/* Adds one file to the manifest: size, checksum, and a CRC per tensor so that damage can be named. */
+/* Adds one file to the manifest: size, checksum, and a CRC per tensor so that damage can be named.
+ */
 static pp_status add_file(ppi_jsonw *manifest, const char *folder, const char *name,
                           const ppi_st_tensor *tensors, int n) {
     char path[PPI_PATH_SIZE];
@@ -68,7 +69,8 @@ static pp_status write_params(const char *folder, const ppi_params *p, ppi_jsonw
     ppi_st_tensor *t = ppi_calloc((size_t)p->count * 2 + 1, sizeof *t);
     if (t == NULL) return ppi_oom("the tensor table");
     pp_status s = PP_OK;
-    for (int i = 0; i < p->count && s == PP_OK; i++) s = fill_tensor(&t[i], "", &p->item[i], p->master);
+    for (int i = 0; i < p->count && s == PP_OK; i++)
+        s = fill_tensor(&t[i], "", &p->item[i], p->master);
     if (s == PP_OK) s = write_tensors(folder, "model.safetensors", t, p->count, manifest);
     int n = 0;
     for (int k = 0; k < 2; k++) {
@@ -83,7 +85,8 @@ static pp_status write_params(const char *folder, const ppi_params *p, ppi_jsonw
 
 /* --- JSON files ------------------------------------------------------------------------------- */
 
-static pp_status write_json(const char *folder, const char *name, ppi_jsonw *w, ppi_jsonw *manifest) {
+static pp_status write_json(const char *folder, const char *name, ppi_jsonw *w,
+                            ppi_jsonw *manifest) {
     char path[PPI_PATH_SIZE];
     ppi_jsonw_object_end(w);
     pp_status s = ppi_jsonw_finish(w);
@@ -110,7 +113,7 @@ static pp_status write_config(const char *folder, const ppi_checkpoint_state *st
     ppi_jsonw_key_string(&w, "method", agent->method->name);
     ppi_jsonw_key_string(&w, "size", agent->cfg.size);
     ppi_jsonw_key_i64(&w, "parameters", agent->params->n_real);
-    ppi_jsonw_key_string(&w, "dtype", state->policy == PPI_POLICY_BF16 ? "bf16" : "f32");
+    ppi_jsonw_key_string(&w, "dtype", state->policy == PPI_DTYPE_POLICY_BF16 ? "bf16" : "f32");
     ppi_jsonw_key(&w, "observation");
     ppi_jsonw_object_begin(&w);
     ppi_jsonw_key_string(&w, "view", state->obs.view);
@@ -162,8 +165,10 @@ static pp_status write_trainer(const char *folder, const ppi_checkpoint_state *s
     ppi_jsonw_key_i64(&w, "dropout", state->step);
     ppi_jsonw_object_end(&w);
     ppi_jsonw_key_i64(&w, "data_cursor", state->step);
-    ppi_jsonw_key(&w, "best_score");
-    ppi_jsonw_null(&w);
+    ppi_jsonw_key_i64(&w, "agent_steps", state->agent_steps);
+    ppi_jsonw_key_i64(&w, "emulator_frames", state->emulator_frames);
+    ppi_jsonw_key_f64(&w, "best_score", state->best_score); /* null while there is none */
+    ppi_jsonw_key_i64(&w, "best_step", state->best_step);
     ppi_jsonw_key_f64(&w, "loss_scale", 1.0);
     ppi_jsonw_key_f64(&w, "wall", state->wall);
     return write_json(folder, "trainer_state.json", &w, manifest);
@@ -187,6 +192,10 @@ static pp_status write_folder(const char *folder, const ppi_checkpoint_state *st
 }
 
 /* --- folders ---------------------------------------------------------------------------------- */
+
+void ppi_checkpoint_name(char *name, int64_t step) {
+    snprintf(name, PPI_CHECKPOINT_NAME_SIZE, "step_%08" PRId64, step);
+}
 
 bool ppi_checkpoint_step_of(const char *name, int64_t *step) {
     char *end = NULL;
@@ -218,47 +227,104 @@ pp_status ppi_checkpoint_steps(const char *checkpoints, int64_t **steps, int64_t
     return PP_OK;
 }
 
-/* Removes what is older than the newest `keep`, and what broken-off writes left. */
-static pp_status prune(const char *checkpoints, int64_t keep) {
+pp_status ppi_checkpoint_pointer(char *name, const char *checkpoints, const char *pointer) {
     char path[PPI_PATH_SIZE];
-    char *best = NULL;
+    char *text = NULL;
     size_t size = 0;
-    PPI_TRY(ppi_path_join(path, sizeof path, checkpoints, "best"));
-    if (ppi_file_exists(path)) PPI_TRY(ppi_file_read_all(path, &best, &size));
-    if (best != NULL) best[strcspn(best, "\r\n")] = '\0';
+    name[0] = '\0';
+    PPI_TRY(ppi_path_join(path, sizeof path, checkpoints, pointer));
+    if (!ppi_file_exists(path)) return PP_OK;
+    PPI_TRY(ppi_file_read_all(path, &text, &size));
+    text[strcspn(text, "\r\n")] = '\0';
+    int64_t step = 0;
+    const bool valid =
+        ppi_checkpoint_step_of(text, &step) &&
+        snprintf(name, PPI_CHECKPOINT_NAME_SIZE, "%s", text) < PPI_CHECKPOINT_NAME_SIZE;
+    ppi_free(text);
+    return valid ? PP_OK : ppi_fail(PP_ERR_CORRUPT, "%s names no checkpoint folder", path);
+}
+
+/* Removes what writes that were broken off left. */
+static pp_status remove_leftovers(const char *checkpoints) {
+    ppi_dir_listing list = {0};
+    PPI_TRY(ppi_dir_list(checkpoints, &list));
+    pp_status s = PP_OK;
+    for (int64_t i = 0; i < list.count && s == PP_OK; i++) {
+        char path[PPI_PATH_SIZE];
+        const char *suffix = strrchr(list.names[i], '.');
+        if (strncmp(list.names[i], "step_", 5) != 0 || suffix == NULL) continue;
+        if (strcmp(suffix, ".tmp") != 0 && strcmp(suffix, ".old") != 0) continue;
+        s = ppi_path_join(path, sizeof path, checkpoints, list.names[i]);
+        if (s == PP_OK) s = ppi_dir_remove(path);
+    }
+    ppi_dir_listing_free(&list);
+    return s;
+}
+
+/* Removes what is older than the newest `keep` and not the one `best` names. */
+static pp_status prune(const char *checkpoints, int64_t keep) {
+    char best[PPI_CHECKPOINT_NAME_SIZE];
     int64_t *steps = NULL;
     int64_t count = 0;
+    PPI_TRY(ppi_checkpoint_pointer(best, checkpoints, "best"));
     pp_status s = ppi_checkpoint_steps(checkpoints, &steps, &count);
     for (int64_t i = keep; keep > 0 && s == PP_OK && i < count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "step_%08" PRId64, steps[i]);
-        if (best != NULL && strcmp(best, name) == 0) continue;
+        char path[PPI_PATH_SIZE];
+        char name[PPI_CHECKPOINT_NAME_SIZE];
+        ppi_checkpoint_name(name, steps[i]);
+        if (strcmp(best, name) == 0) continue;
         s = ppi_path_join(path, sizeof path, checkpoints, name);
         if (s == PP_OK) s = ppi_dir_remove(path);
     }
     ppi_free(steps);
-    ppi_free(best);
+    return s;
+}
+
+/* Lets the text file `pointer` name a checkpoint folder. */
+static pp_status point(const char *checkpoints, const char *pointer, const char *name) {
+    char path[PPI_PATH_SIZE];
+    char text[PPI_CHECKPOINT_NAME_SIZE + 1];
+    PPI_TRY(ppi_path_join(path, sizeof path, checkpoints, pointer));
+    const int n = snprintf(text, sizeof text, "%s\n", name);
+    return ppi_file_write_atomic(path, text, (size_t)n);
+}
+
+/* Renames tmp to folder; one that is there already is moved aside first and comes back on failure.
+ */
+static pp_status replace_folder(const char *tmp, const char *folder) {
+    char old[PPI_PATH_SIZE];
+    if (!ppi_dir_exists(folder)) return ppi_rename(tmp, folder);
+    if (snprintf(old, sizeof old, "%s.old", folder) >= (int)sizeof old) {
+        return ppi_fail(PP_ERR_ARGUMENT, "the path '%s' is too long", folder);
+    }
+    PPI_TRY(ppi_dir_remove(old));
+    PPI_TRY(ppi_rename(folder, old));
+    const pp_status s = ppi_rename(tmp, folder);
+    if (s != PP_OK) rename(old, folder); /* as it was; the failure above is the one to tell */
     return s;
 }
 
 static pp_status place(const char *tmp, const char *folder, const char *checkpoints) {
-    char latest[PPI_PATH_SIZE];
-    char text[64];
     PPI_TRY(ppi_dir_sync(tmp));
-    PPI_TRY(ppi_dir_remove(folder)); /* a damaged one of the same step */
-    PPI_TRY(ppi_rename(tmp, folder));
+    PPI_TRY(replace_folder(tmp, folder));
     PPI_TRY(ppi_dir_sync(checkpoints));
-    PPI_TRY(ppi_path_join(latest, sizeof latest, checkpoints, "latest"));
-    const int n = snprintf(text, sizeof text, "%s\n", ppi_path_base(folder));
-    return ppi_file_write_atomic(latest, text, (size_t)n);
+    return point(checkpoints, "latest", ppi_path_base(folder));
+}
+
+pp_status ppi_checkpoint_mark_best(const char *run_dir, int64_t step) {
+    char checkpoints[PPI_PATH_SIZE];
+    char name[PPI_CHECKPOINT_NAME_SIZE];
+    ppi_checkpoint_name(name, step);
+    PPI_TRY(ppi_path_join(checkpoints, sizeof checkpoints, run_dir, "checkpoints"));
+    return point(checkpoints, "best", name);
 }
 
 pp_status ppi_checkpoint_write(char *folder, const char *run_dir, const ppi_checkpoint_state *state,
                                ppi_agent *agent, const ppi_options *options, int64_t keep) {
     char checkpoints[PPI_PATH_SIZE];
     char tmp[PPI_PATH_SIZE];
-    char name[32];
-    snprintf(name, sizeof name, "step_%08" PRId64, state->step);
+    char name[PPI_CHECKPOINT_NAME_SIZE];
+    ppi_checkpoint_name(name, state->step);
     PPI_TRY(ppi_path_join(checkpoints, sizeof checkpoints, run_dir, "checkpoints"));
     PPI_TRY(ppi_path_join(folder, PPI_PATH_SIZE, checkpoints, name));
     if (snprintf(tmp, sizeof tmp, "%s.tmp", folder) >= (int)sizeof tmp) {
@@ -268,6 +334,7 @@ pp_status ppi_checkpoint_write(char *folder, const char *run_dir, const ppi_chec
     if (s == PP_OK) s = ppi_dir_make(tmp);
     if (s == PP_OK) s = write_folder(tmp, state, agent, options);
     if (s == PP_OK) s = place(tmp, folder, checkpoints);
+    if (s == PP_OK) s = remove_leftovers(checkpoints);
     if (s == PP_OK) return prune(checkpoints, keep);
     ppi_fail_context(s, "cannot write checkpoint '%s'; earlier checkpoints are untouched", folder);
     char text[PPI_ERROR_TEXT_SIZE];

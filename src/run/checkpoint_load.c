@@ -1,5 +1,6 @@
 /* Finding, checking and reading checkpoint folders. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,16 @@ static bool has_file(const char *folder, const char *name) {
     return ppi_path_join(path, sizeof path, folder, name) == PP_OK && ppi_file_exists(path);
 }
 
-/* Names the first tensor whose bytes differ from the manifest; the file as a whole is known to differ. */
+/* Names the first tensor whose bytes differ from the manifest; the file as a whole is known to
+ * differ. */
 static pp_status name_tensor(const char *path, const ppi_json *entry) {
     const ppi_json *crcs = ppi_json_find(entry, "crc32c");
     ppi_safetensors *st = NULL;
-    if (crcs == NULL) return ppi_fail(PP_ERR_CORRUPT, "%s: its checksum is not the manifest's", path);
+    if (crcs == NULL)
+        return ppi_fail(PP_ERR_CORRUPT, "%s: its checksum is not the manifest's", path);
     PPI_TRY(ppi_safetensors_open(&st, path));
-    pp_status s = ppi_fail(PP_ERR_CORRUPT, "%s: its header is not the one the manifest sums up", path);
+    pp_status s =
+        ppi_fail(PP_ERR_CORRUPT, "%s: its header is not the one the manifest sums up", path);
     for (int64_t i = 0; i < ppi_json_count(crcs); i++) {
         const char *name = NULL;
         const ppi_json *value = NULL;
@@ -38,8 +42,9 @@ static pp_status name_tensor(const char *path, const ppi_json *entry) {
             break;
         }
         if ((int64_t)ppi_crc32c(0, t->data, t->bytes) != crc) {
-            s = ppi_fail(PP_ERR_CORRUPT, "%s: tensor '%s' was altered: its checksum is not the manifest's",
-                         path, name);
+            s = ppi_fail(PP_ERR_CORRUPT,
+                         "%s: tensor '%s' was altered: its checksum is not the manifest's", path,
+                         name);
             break;
         }
     }
@@ -55,8 +60,8 @@ typedef struct verify_ctx {
 
 static pp_status verify_file(void *ctx, const char *name, const ppi_json *entry) {
     const verify_ctx *v = ctx;
-    if (v->play_only && strcmp(name, "config.json") != 0 && strcmp(name, "model.safetensors") != 0 &&
-        strcmp(name, "stats.json") != 0) {
+    if (v->play_only && strcmp(name, "config.json") != 0 &&
+        strcmp(name, "model.safetensors") != 0 && strcmp(name, "stats.json") != 0) {
         return PP_OK;
     }
     char path[PPI_PATH_SIZE];
@@ -64,7 +69,8 @@ static pp_status verify_file(void *ctx, const char *name, const ppi_json *entry)
     const char *wanted = NULL;
     int64_t size = 0;
     int64_t wanted_size = 0;
-    if (strchr(name, '/') != NULL) return ppi_fail(PP_ERR_CORRUPT, "%s: manifest.json names '%s'", v->folder, name);
+    if (strchr(name, '/') != NULL)
+        return ppi_fail(PP_ERR_CORRUPT, "%s: manifest.json names '%s'", v->folder, name);
     PPI_TRY(ppi_json_get_string(entry, "sha256", &wanted));
     PPI_TRY(ppi_json_get_i64(entry, "size", &wanted_size));
     PPI_TRY(ppi_path_join(path, sizeof path, v->folder, name));
@@ -72,8 +78,8 @@ static pp_status verify_file(void *ctx, const char *name, const ppi_json *entry)
     PPI_TRY(ppi_sha256_file(sha, path));
     if (size != wanted_size || strcmp(sha, wanted) != 0) {
         PPI_TRY(name_tensor(path, entry));
-        return ppi_fail(PP_ERR_CORRUPT, "%s: %" PRId64 " bytes, the manifest says %" PRId64, path, size,
-                        wanted_size);
+        return ppi_fail(PP_ERR_CORRUPT, "%s: %" PRId64 " bytes, the manifest says %" PRId64, path,
+                        size, wanted_size);
     }
     if (v->model_sha256 != NULL && strcmp(name, "model.safetensors") == 0) {
         memcpy(v->model_sha256, sha, sizeof sha);
@@ -87,8 +93,8 @@ static pp_status verify(const char *folder, bool play_only, char *model_sha256) 
     const ppi_json *files = NULL;
     PPI_TRY(ppi_path_join(path, sizeof path, folder, "manifest.json"));
     if (!ppi_file_exists(path)) {
-        return ppi_fail(PP_ERR_CORRUPT, "%s: no manifest.json, so this checkpoint was never finished",
-                        folder);
+        return ppi_fail(PP_ERR_CORRUPT,
+                        "%s: no manifest.json, so this checkpoint was never finished", folder);
     }
     PPI_TRY(ppi_json_load(&manifest, path));
     pp_status s = ppi_json_get_object(manifest, "files", &files);
@@ -116,38 +122,92 @@ void ppi_checkpoint_run_dir(char *out, const char *folder) {
     ppi_path_dir(out, PPI_PATH_SIZE, dir);
 }
 
-pp_status ppi_checkpoint_find(char *folder, const char *path) {
-    char checkpoints[PPI_PATH_SIZE];
-    char clean[PPI_PATH_SIZE];
-    if (snprintf(clean, sizeof clean, "%s", path) >= (int)sizeof clean) {
+/* `path` without trailing slashes, when it is a folder. */
+static pp_status clean_path(char *out, const char *path) {
+    if (snprintf(out, PPI_PATH_SIZE, "%s", path) >= PPI_PATH_SIZE) {
         return ppi_fail(PP_ERR_ARGUMENT, "the path '%.200s...' is too long", path);
     }
-    for (size_t n = strlen(clean); n > 1 && clean[n - 1] == '/'; n--) clean[n - 1] = '\0';
-    if (!ppi_dir_exists(clean)) {
-        return ppi_fail(PP_ERR_NOT_FOUND, "there is no run or checkpoint folder '%s'", path);
-    }
-    if (has_file(clean, "model.safetensors") || has_file(clean, "config.json")) {
-        snprintf(folder, PPI_PATH_SIZE, "%s", clean);
-        return PP_OK;
-    }
-    const char *base = strcmp(ppi_path_base(clean), "checkpoints") == 0 ? "" : "checkpoints";
-    PPI_TRY(ppi_path_join(checkpoints, sizeof checkpoints, clean, base));
+    for (size_t n = strlen(out); n > 1 && out[n - 1] == '/'; n--) out[n - 1] = '\0';
+    if (ppi_dir_exists(out)) return PP_OK;
+    return ppi_fail(PP_ERR_NOT_FOUND, "there is no run or checkpoint folder '%s'", path);
+}
+
+static bool is_checkpoint(const char *folder) {
+    return has_file(folder, "model.safetensors") || has_file(folder, "config.json");
+}
+
+/* The folder "checkpoints" of a run folder; `run` may be that folder itself. */
+static pp_status checkpoints_of(char *out, const char *run) {
+    const char *base = strcmp(ppi_path_base(run), "checkpoints") == 0 ? "" : "checkpoints";
+    return ppi_path_join(out, PPI_PATH_SIZE, run, base);
+}
+
+/* Finds and verifies the newest whole checkpoint of a run folder. */
+static pp_status find_last(ppi_checkpoint *out, const char *run, bool play_only) {
+    char checkpoints[PPI_PATH_SIZE];
     int64_t *steps = NULL;
     int64_t count = 0;
+    PPI_TRY(checkpoints_of(checkpoints, run));
     PPI_TRY(ppi_checkpoint_steps(checkpoints, &steps, &count));
-    pp_status s = ppi_fail(PP_ERR_NOT_FOUND, "'%s' holds no checkpoint", path);
+    pp_status s = ppi_fail(PP_ERR_NOT_FOUND, "'%s' holds no checkpoint", run);
     for (int64_t i = 0; i < count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "step_%08" PRId64, steps[i]);
-        s = ppi_path_join(folder, PPI_PATH_SIZE, checkpoints, name);
-        if (s == PP_OK) s = ppi_checkpoint_verify(folder, false);
-        if (s == PP_OK) break;
+        char name[PPI_CHECKPOINT_NAME_SIZE];
+        ppi_checkpoint_name(name, steps[i]);
+        s = ppi_path_join(out->folder, sizeof out->folder, checkpoints, name);
+        if (s == PP_OK) s = verify(out->folder, play_only, out->model_sha256);
+        if (s == PP_OK || s == PP_ERR_NO_MEMORY) break;
         ppi_log(PPI_LOG_WARN, "skipping checkpoint %s: %s", name, pp_last_error());
-        s = ppi_fail(PP_ERR_NOT_FOUND, "'%s' holds no whole checkpoint; the last problem: %s", path,
+        s = ppi_fail(PP_ERR_NOT_FOUND, "'%s' holds no whole checkpoint; the last problem: %s", run,
                      pp_last_error());
     }
     ppi_free(steps);
+    out->rule = "last";
     return s;
+}
+
+/* Finds and verifies the checkpoint of a run folder that is called "best" or "step_N". */
+static pp_status find_named(ppi_checkpoint *out, const char *run, const char *which,
+                            bool play_only) {
+    char checkpoints[PPI_PATH_SIZE];
+    char name[PPI_CHECKPOINT_NAME_SIZE];
+    int64_t step = 0;
+    PPI_TRY(checkpoints_of(checkpoints, run));
+    if (strcmp(which, "best") == 0) {
+        out->rule = "best";
+        PPI_TRY(ppi_checkpoint_pointer(name, checkpoints, "best"));
+        if (name[0] == '\0') {
+            return ppi_fail(PP_ERR_NOT_FOUND,
+                            "'%s' has no best checkpoint; training with --eval.every makes one",
+                            run);
+        }
+    } else if (ppi_checkpoint_step_of(which, &step)) {
+        out->rule = "step";
+        ppi_checkpoint_name(name, step);
+    } else {
+        return ppi_fail(PP_ERR_ARGUMENT, "checkpoint '%s', expected best, last or step_N", which);
+    }
+    PPI_TRY(ppi_path_join(out->folder, sizeof out->folder, checkpoints, name));
+    if (!ppi_dir_exists(out->folder)) {
+        return ppi_fail(PP_ERR_NOT_FOUND, "'%s' has no checkpoint %s", run, name);
+    }
+    return verify(out->folder, play_only, out->model_sha256);
+}
+
+static pp_status find(ppi_checkpoint *out, const char *path, const char *which, bool play_only) {
+    char clean[PPI_PATH_SIZE];
+    PPI_TRY(clean_path(clean, path));
+    if (!is_checkpoint(clean)) {
+        const bool last = which[0] == '\0' || strcmp(which, "last") == 0;
+        return last ? find_last(out, clean, play_only) : find_named(out, clean, which, play_only);
+    }
+    if (which[0] != '\0') {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "'%s' is a checkpoint; checkpoint '%s' chooses one of a run folder", path,
+                        which);
+    }
+    memcpy(out->folder, clean, sizeof clean);
+    out->rule = "step";
+    return verify(out->folder, play_only, out->model_sha256);
 }
 
 static pp_status read_games(ppi_checkpoint *ck) {
@@ -161,12 +221,26 @@ static pp_status read_games(ppi_checkpoint *ck) {
     for (int64_t i = 0; i < n && i < PPI_CHECKPOINT_GAMES && s == PP_OK; i++) {
         const char *env = NULL;
         s = ppi_json_get_string(ppi_json_at(games, i), "env", &env);
-        if (s == PP_OK) s = ppi_json_get_f64(ppi_json_at(games, i), "data_mean_return", &ck->state.game_return[i]);
+        if (s == PP_OK)
+            s = ppi_json_get_f64(ppi_json_at(games, i), "data_mean_return",
+                                 &ck->state.game_return[i]);
         if (s == PP_OK) snprintf(ck->state.games[i], sizeof ck->state.games[i], "%s", env);
         if (s == PP_OK) ck->state.n_games = i + 1;
     }
     ppi_json_free(stats);
     return s;
+}
+
+/* Members that a checkpoint may lack: counts begin at 0 then, and there is no best score. */
+static pp_status read_optional(const ppi_json *trainer, ppi_checkpoint_state *state) {
+    if (ppi_json_find(trainer, "agent_steps") != NULL) {
+        PPI_TRY(ppi_json_get_i64(trainer, "agent_steps", &state->agent_steps));
+        PPI_TRY(ppi_json_get_i64(trainer, "emulator_frames", &state->emulator_frames));
+    }
+    const ppi_json *best = ppi_json_find(trainer, "best_score");
+    if (best == NULL || ppi_json_kind_of(best) == PPI_JSON_NULL) return PP_OK;
+    PPI_TRY(ppi_json_as_f64(best, "best_score", &state->best_score));
+    return ppi_json_get_i64(trainer, "best_step", &state->best_step);
 }
 
 static pp_status read_trainer(ppi_checkpoint *ck) {
@@ -179,6 +253,7 @@ static pp_status read_trainer(ppi_checkpoint *ck) {
     PPI_TRY(ppi_json_load(&trainer, path));
     pp_status s = ppi_json_get_i64(trainer, "step", &ck->state.step);
     if (s == PP_OK) s = ppi_json_get_f64(trainer, "wall", &ck->state.wall);
+    if (s == PP_OK) s = read_optional(trainer, &ck->state);
     if (s == PP_OK) s = ppi_json_get_object(trainer, "rng", &rng);
     if (s == PP_OK) s = ppi_json_get_string(rng, "seed", &seed);
     if (s == PP_OK) ck->state.seed = strtoull(seed, NULL, 10);
@@ -196,8 +271,8 @@ static pp_status read_config(ppi_checkpoint *ck) {
     PPI_TRY(ppi_json_load(&ck->config, path));
     PPI_TRY(ppi_json_get_i64(ck->config, "format", &format));
     if (format != PPI_CHECKPOINT_FORMAT) {
-        return ppi_fail(PP_ERR_UNSUPPORTED, "checkpoint format %" PRId64 ", this program reads %d", format,
-                        PPI_CHECKPOINT_FORMAT);
+        return ppi_fail(PP_ERR_UNSUPPORTED, "checkpoint format %" PRId64 ", this program reads %d",
+                        format, PPI_CHECKPOINT_FORMAT);
     }
     PPI_TRY(ppi_json_get_string(ck->config, "method", &text));
     PPI_TRY(ppi_method_find(&ck->method, text));
@@ -205,7 +280,7 @@ static pp_status read_config(ppi_checkpoint *ck) {
     snprintf(ck->state.size, sizeof ck->state.size, "%s", text);
     PPI_TRY(ppi_json_get_i64(ck->config, "parameters", &ck->state.parameters));
     PPI_TRY(ppi_json_get_string(ck->config, "dtype", &text));
-    ck->state.policy = strcmp(text, "bf16") == 0 ? PPI_POLICY_BF16 : PPI_POLICY_F32;
+    ck->state.policy = strcmp(text, "bf16") == 0 ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32;
     PPI_TRY(ppi_json_get_object(ck->config, "observation", &obs));
     PPI_TRY(ppi_json_get_string(obs, "view", &text));
     snprintf(ck->state.obs.view, sizeof ck->state.obs.view, "%s", text);
@@ -216,14 +291,20 @@ static pp_status read_config(ppi_checkpoint *ck) {
 }
 
 pp_status ppi_checkpoint_open(ppi_checkpoint *out, const char *path, bool play_only) {
+    return ppi_checkpoint_open_named(out, path, "", play_only);
+}
+
+pp_status ppi_checkpoint_open_named(ppi_checkpoint *out, const char *path, const char *which,
+                                    bool play_only) {
     memset(out, 0, sizeof *out);
-    PPI_TRY(ppi_checkpoint_find(out->folder, path));
-    pp_status s = verify(out->folder, play_only, out->model_sha256);
-    if (s == PP_OK) s = read_config(out);
+    out->state.best_score = NAN;
+    PPI_TRY(find(out, path, which, play_only));
+    pp_status s = read_config(out);
     if (s == PP_OK) s = read_games(out);
     if (s == PP_OK) s = read_trainer(out);
     if (s == PP_OK) return PP_OK;
-    if (strstr(pp_last_error(), out->folder) == NULL) ppi_fail_context(s, "checkpoint '%s'", out->folder);
+    if (strstr(pp_last_error(), out->folder) == NULL)
+        ppi_fail_context(s, "checkpoint '%s'", out->folder);
     ppi_checkpoint_close(out);
     return s;
 }
@@ -307,8 +388,8 @@ static pp_status load_file(const ppi_checkpoint *ck, const char *name, const ppi
     pp_status s = PP_OK;
     for (int i = 0; i < n && s == PP_OK; i++) s = load_block(st, p, prefix[i], block[i]);
     if (s == PP_OK && ppi_safetensors_count(st) != n * p->count) {
-        s = ppi_fail(PP_ERR_SHAPE, "%s: %d tensors, the network has %d", path, ppi_safetensors_count(st),
-                     n * p->count);
+        s = ppi_fail(PP_ERR_SHAPE, "%s: %d tensors, the network has %d", path,
+                     ppi_safetensors_count(st), n * p->count);
     }
     ppi_safetensors_close(st);
     return s;

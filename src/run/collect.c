@@ -27,12 +27,14 @@
 #include "env/vec.h"
 
 #define MAX_GAMES 128
-#define MAX_ENVS 1024
-#define BLOCK PPI_STORE_FRAME_ROWS
+#define MAX_ENVS  1024
+#define BLOCK     PPI_STORE_FRAME_ROWS
 
 #define ROW(option, kind, field, bytes, text, low, high, sentence, other)                          \
-    {.name = option, .type = kind, .offset = offsetof(ppi_collect_options, field), .size = bytes,  \
-     .def = text, .min = low, .max = high, .help = sentence, .alias = other}
+    {                                                                                              \
+        .name = option, .type = kind, .offset = offsetof(ppi_collect_options, field),              \
+        .size = bytes, .def = text, .min = low, .max = high, .help = sentence, .alias = other      \
+    }
 #define TEXT(field) sizeof((ppi_collect_options *)0)->field
 
 static const ppi_option rows[] = {
@@ -76,8 +78,8 @@ typedef struct player {
     int64_t frames;  /* in block */
     ppi_step_row rows[BLOCK];
     int64_t row_count;
-    bool full;       /* the block is to be written after this step */
-    bool ended;      /* the episode ended with this step */
+    bool full;  /* the block is to be written after this step */
+    bool ended; /* the episode ended with this step */
     ppi_buf packed;
     pp_status packed_status;
 } player;
@@ -178,15 +180,16 @@ static pp_status load_meta(const session *s, ppi_store_meta *meta, ppi_meta_coun
 #define SAME(field, format)                                                                        \
     do {                                                                                           \
         if (a->field != b->field) {                                                                \
-            return ppi_fail(PP_ERR_ARGUMENT, "%s: " #field " is " format " there, " format " asked", \
-                            s->folder, a->field, b->field);                                        \
+            return ppi_fail(PP_ERR_ARGUMENT,                                                       \
+                            "%s: " #field " is " format " there, " format " asked", s->folder,     \
+                            a->field, b->field);                                                   \
         }                                                                                          \
     } while (0)
 #define SAME_TEXT(field)                                                                           \
     do {                                                                                           \
         if (strcmp(a->field, b->field) != 0) {                                                     \
-            return ppi_fail(PP_ERR_ARGUMENT, "%s: " #field " is '%s' there, '%s' asked", s->folder,  \
-                            a->field, b->field);                                                   \
+            return ppi_fail(PP_ERR_ARGUMENT, "%s: " #field " is '%s' there, '%s' asked",           \
+                            s->folder, a->field, b->field);                                        \
         }                                                                                          \
     } while (0)
 
@@ -216,8 +219,10 @@ static pp_status check_same_rules(const session *s, const ppi_store_meta *a) {
 static pp_status add_seed(session *s, const ppi_store_meta *old) {
     uint64_t seed = (uint64_t)s->options->seed;
     if (old->seed_count >= PPI_STORE_SEEDS) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: already holds %d seeds, begin another dataset with "
-                        "--name", s->folder, old->seed_count);
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s: already holds %d seeds, begin another dataset with "
+                        "--name",
+                        s->folder, old->seed_count);
     }
     for (int32_t i = 0; i < old->seed_count; i++) {
         if (old->seeds[i] == seed) {
@@ -253,9 +258,10 @@ static pp_status resume_journal(session *s) {
     PPI_TRY(ppi_meta_parse(&old, &counts, header, strlen(header), s->journal_path));
     PPI_TRY(check_same_rules(s, &old));
     if (old.collect_envs != s->options->envs) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: the interrupted collection has collect.envs %lld, "
-                        "%lld asked", s->folder, (long long)old.collect_envs,
-                        (long long)s->options->envs);
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s: the interrupted collection has collect.envs %lld, "
+                        "%lld asked",
+                        s->folder, (long long)old.collect_envs, (long long)s->options->envs);
     }
     uint64_t seed = old.seed_count > 0 ? old.seeds[old.seed_count - 1] : 0;
     if (seed != (uint64_t)s->options->seed) {
@@ -298,8 +304,10 @@ static pp_status open_journal(session *s, bool *complete) {
         return resume_journal(s);
     }
     if (running) {
-        return ppi_fail(PP_ERR_EXISTS, "%s: an interrupted collection is there; continue it with "
-                        "--resume, or name another dataset with --name NAME-vN", s->folder);
+        return ppi_fail(PP_ERR_EXISTS,
+                        "%s: an interrupted collection is there; continue it with "
+                        "--resume, or name another dataset with --name NAME-vN",
+                        s->folder);
     }
     if (s->options->append && there) {
         return begin_append(s);
@@ -307,12 +315,16 @@ static pp_status open_journal(session *s, bool *complete) {
     if (s->options->resume && there) {
         *complete = collection_complete(s);
         return *complete ? PP_OK
-                         : ppi_fail(PP_ERR_EXISTS, "%s: the dataset is complete and was collected "
-                                    "with other options; --append adds a new seed", s->folder);
+                         : ppi_fail(PP_ERR_EXISTS,
+                                    "%s: the dataset is complete and was collected "
+                                    "with other options; --append adds a new seed",
+                                    s->folder);
     }
     if (there) {
-        return ppi_fail(PP_ERR_EXISTS, "%s: the dataset exists; --append adds a new seed, --name "
-                        "NAME-vN begins another one", s->folder);
+        return ppi_fail(PP_ERR_EXISTS,
+                        "%s: the dataset exists; --append adds a new seed, --name "
+                        "NAME-vN begins another one",
+                        s->folder);
     }
     return begin_journal(s);
 }
@@ -358,8 +370,8 @@ static void take_step(void *context, int64_t env) {
     p->full = p->frames == BLOCK || p->ended;
     if (p->full) {
         ppi_buf_clear(&p->packed);
-        p->packed_status = ppi_store_block_pack(&p->packed, p->block, p->frames,
-                                                (size_t)s->frame_bytes);
+        p->packed_status =
+            ppi_store_block_pack(&p->packed, p->block, p->frames, (size_t)s->frame_bytes);
     }
 }
 
@@ -369,8 +381,8 @@ static pp_status write_block(session *s, int64_t env) {
     if (p->packed_status != PP_OK) {
         return ppi_fail(p->packed_status, "%s: frames could not be compressed", s->folder);
     }
-    PPI_TRY(ppi_journal_block(s->journal, env, p->episode, p->packed.data, p->packed.len,
-                              p->frames));
+    PPI_TRY(
+        ppi_journal_block(s->journal, env, p->episode, p->packed.data, p->packed.len, p->frames));
     p->frames = 0;
     if (p->row_count > 0) {
         PPI_TRY(ppi_journal_rows(s->journal, env, p->episode, p->rows, p->row_count));
@@ -414,13 +426,21 @@ static pp_status play_step(session *s, int64_t *running) {
     return ppi_journal_sync(s->journal, false);
 }
 
+/* Closes the journal, which is gone afterwards even when that fails. */
+static pp_status close_journal(session *s) {
+    ppi_journal *journal = s->journal;
+    s->journal = NULL;
+    return ppi_journal_close(journal);
+}
+
 static pp_status interrupted(session *s) {
     int64_t recovered = 0;
-    PPI_TRY(ppi_journal_close(s->journal));
-    s->journal = NULL;
+    PPI_TRY(close_journal(s));
     PPI_TRY(ppi_journal_recover(s->folder, &recovered));
-    return ppi_fail(PP_ERR_INTERRUPTED, "collect: stopped; %s keeps its finished episodes. Run the "
-                    "same command with --resume to go on", s->folder);
+    return ppi_fail(PP_ERR_INTERRUPTED,
+                    "collect: stopped; %s keeps its finished episodes. Run the "
+                    "same command with --resume to go on",
+                    s->folder);
 }
 
 static pp_status play(session *s) {
@@ -441,6 +461,7 @@ static pp_status play(session *s) {
         PPI_TRY(play_step(s, &running));
         ppi_progress_update(&progress, s->total < target ? s->total : target, NULL);
     }
+    progress.done = s->total; /* running episodes were finished beyond the target */
     ppi_progress_finish(&progress);
     return PP_OK;
 }
@@ -455,8 +476,7 @@ static pp_status take_finished(session *s) {
         return PP_ERR_NO_MEMORY;
     }
     for (int64_t i = 0; i < count; i++) {
-        if (list[i].env >= s->options->envs ||
-            list[i].episode != s->players[list[i].env].episode) {
+        if (list[i].env >= s->options->envs || list[i].episode != s->players[list[i].env].episode) {
             return ppi_fail(PP_ERR_CORRUPT, "%s: episode %lld of environment %lld is out of order",
                             s->journal_path, (long long)list[i].episode, (long long)list[i].env);
         }
@@ -503,8 +523,7 @@ static pp_status finish(session *s) {
                                 s->folder);
     }
     PPI_TRY(ppi_store_commit(store));
-    PPI_TRY(ppi_journal_close(s->journal));
-    s->journal = NULL;
+    PPI_TRY(close_journal(s));
     return ppi_file_remove(s->journal_path);
 }
 
@@ -517,7 +536,8 @@ static pp_status report_line(const session *s, ppi_buf *report) {
     PPI_TRY(ppi_dataset_open(&dataset, s->folder));
     ppi_dataset_statistics(dataset, &stats);
     pp_status status = ppi_buf_printf(
-        report, "%s: %lld episodes, %lld steps, return mean %.4g (min %.4g, max %.4g), %lld truncated\n",
+        report,
+        "%s: %lld episodes, %lld steps, return mean %.4g (min %.4g, max %.4g), %lld truncated\n",
         s->folder, (long long)stats.episodes, (long long)stats.steps, stats.return_mean,
         stats.return_min, stats.return_max, (long long)stats.truncated);
     ppi_dataset_close(dataset);
@@ -554,9 +574,11 @@ static pp_status collect_game(const ppi_collect_options *options, ppi_policy_kin
     s->pool = pool;
     pp_status status = run_session(s, env, ppi_pool_size(pool), report);
     if (s->journal) {
-        /* After a failure: what can still be written is worth keeping. */
-        pp_status closed = ppi_journal_close(s->journal);
-        status = status != PP_OK ? status : closed;
+        /* After a failure: what can still be written is worth keeping, and the first text. */
+        char text[PPI_ERROR_TEXT_SIZE];
+        snprintf(text, sizeof text, "%s", pp_last_error());
+        pp_status closed = close_journal(s);
+        status = status != PP_OK ? ppi_fail(status, "%s", text) : closed;
     }
     for (int64_t i = 0; s->players && i < options->envs; i++) {
         ppi_free(s->players[i].block);
@@ -570,24 +592,47 @@ static pp_status collect_game(const ppi_collect_options *options, ppi_policy_kin
     return status;
 }
 
-pp_status ppi_collect(const ppi_collect_options *options, ppi_buf *report) {
-    char (*ids)[PP_ENV_ID_BYTES] = NULL;
-    ppi_policy_kind policy;
-    ppi_pool *pool = NULL;
-    int count = 0;
-    PPI_TRY(ppi_policy_find(&policy, options->policy));
+/* The policy and the games, ids [MAX_GAMES], that the options ask for. */
+static pp_status read_options(ppi_policy_kind *policy, char (*ids)[PP_ENV_ID_BYTES], int *count,
+                              const ppi_collect_options *options) {
+    char id[sizeof((ppi_store_meta *)0)->id];
+    PPI_TRY(ppi_policy_find(policy, options->policy));
     if (options->env[0] == 0 || options->steps < 1 || options->envs < 1 ||
         options->envs > MAX_ENVS || options->seed < 0) {
-        return ppi_fail(PP_ERR_ARGUMENT, "collect: env '%s' steps %lld envs %lld seed %lld: an "
-                        "environment, steps and envs of at least 1 and a seed are needed",
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "collect: env '%s' steps %lld envs %lld seed %lld: an environment, steps "
+                        "and envs of at least 1 and a seed are needed",
                         options->env, (long long)options->steps, (long long)options->envs,
                         (long long)options->seed);
     }
-    ids = ppi_malloc(MAX_GAMES * sizeof *ids);
+    PPI_TRY(ppi_env_expand(ids, MAX_GAMES, count, options->env));
+    for (int i = 0; i < *count; i++) {
+        PPI_TRY(dataset_id(id, sizeof id, options, ids[i]));
+    }
+    return PP_OK;
+}
+
+pp_status ppi_collect_check(const ppi_collect_options *options) {
+    ppi_policy_kind policy;
+    int count = 0;
+    char(*ids)[PP_ENV_ID_BYTES] = ppi_malloc(MAX_GAMES * sizeof *ids);
     if (!ids) {
         return ppi_oom("the list of games");
     }
-    pp_status status = ppi_env_expand(ids, MAX_GAMES, &count, options->env);
+    const pp_status status = read_options(&policy, ids, &count, options);
+    ppi_free(ids);
+    return status;
+}
+
+pp_status ppi_collect(const ppi_collect_options *options, ppi_buf *report) {
+    ppi_policy_kind policy;
+    ppi_pool *pool = NULL;
+    int count = 0;
+    char(*ids)[PP_ENV_ID_BYTES] = ppi_malloc(MAX_GAMES * sizeof *ids);
+    if (!ids) {
+        return ppi_oom("the list of games");
+    }
+    pp_status status = read_options(&policy, ids, &count, options);
     if (status == PP_OK) {
         status = ppi_pool_create(&pool, (int)options->threads);
     }

@@ -12,14 +12,14 @@
 #include "env/protocol.h"
 
 typedef struct ppi_collect_options {
-    char env[2048];    /* comma list of environment ids and sets */
-    char policy[64];   /* random or dirichlet */
-    char out[1024];    /* data root */
-    char name[128];    /* NAME-vN instead of <policy>-v0 */
-    int64_t steps;     /* per game, summed over its environments */
+    char env[2048];  /* comma list of environment ids and sets */
+    char policy[64]; /* random or dirichlet */
+    char out[1024];  /* data root */
+    char name[128];  /* NAME-vN instead of <policy>-v0 */
+    int64_t steps;   /* per game, summed over its environments */
     int64_t seed;
-    int64_t envs;      /* environments per game */
-    int64_t threads;   /* 0 = as many as the machine has */
+    int64_t envs;    /* environments per game */
+    int64_t threads; /* 0 = as many as the machine has */
     bool resume;
     bool append;
     const ppi_env_options *env_options; /* not an option; NULL = defaults */
@@ -30,6 +30,9 @@ typedef struct ppi_collect_options {
  * collect.envs, collect.threads (threads). */
 extern const ppi_option_table ppi_collect_option_table;
 void ppi_collect_options_default(ppi_collect_options *options);
+
+/* Whether policy, games, name and counts make sense; touches nothing. */
+pp_status ppi_collect_check(const ppi_collect_options *options);
 
 /* Plays every game of the list in turn and writes <out>/<env>/<name or policy-v0>. Running
  * episodes are finished, so a dataset has at least `steps` steps. `report` (may be NULL) gets one

@@ -18,26 +18,72 @@
 #include "stats/aggregate.h"
 
 #define FIELD(name) offsetof(ppi_eval_options, name)
-#define MAX_GAMES 256
+#define MAX_GAMES   256
 
 static const ppi_option rows[] = {
-    {.name = "env", .type = PPI_OPT_STR, .offset = FIELD(env), .size = 8192, .def = "",
+    {.name = "env",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(env),
+     .size = 8192,
+     .def = "",
      .help = "Environments: ids or sets (@mgdt41), separated by commas."},
-    {.name = "episodes", .type = PPI_OPT_I64, .offset = FIELD(episodes), .def = "16", .min = 1, .max = 1e7,
+    {.name = "episodes",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(episodes),
+     .def = "16",
+     .min = 1,
+     .max = 1e7,
      .help = "Episodes of each game."},
-    {.name = "protocol", .type = PPI_OPT_STR, .offset = FIELD(protocol), .size = 32, .def = "",
-     .help = "Episode rules: dopamine, mgdt, mgdt-notebook, jowa, ale-vector, suite; empty takes dopamine for Atari games and suite for arcade games."},
-    {.name = "seed", .type = PPI_OPT_I64, .offset = FIELD(seed), .def = "1", .min = 0, .max = 9e15,
+    {.name = "seed",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(seed),
+     .def = "1",
+     .min = 0,
+     .max = 9e15,
      .help = "Episode e is played with seed + e."},
-    {.name = "envs", .type = PPI_OPT_I64, .offset = FIELD(envs), .def = "8", .min = 1, .max = 1024,
-     .help = "Environments stepped together; no effect on the result.", .alias = "eval.envs"},
-    {.name = "threads", .type = PPI_OPT_I64, .offset = FIELD(threads), .def = "0", .min = 0, .max = 1024,
+    {.name = "envs",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(envs),
+     .def = "8",
+     .min = 1,
+     .max = 1024,
+     .help = "Environments stepped together; no effect on the result.",
+     .alias = "eval.envs"},
+    {.name = "threads",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(threads),
+     .def = "0",
+     .min = 0,
+     .max = 1024,
      .help = "Threads; 0 takes every processor."},
-    {.name = "dtype", .type = PPI_OPT_CHOICE, .offset = FIELD(dtype), .def = "auto", .choices = "auto|f32|bf16",
+    {.name = "dtype",
+     .type = PPI_OPT_CHOICE,
+     .offset = FIELD(dtype),
+     .def = "auto",
+     .choices = "auto|f32|bf16",
      .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
-    {.name = "out", .type = PPI_OPT_STR, .offset = FIELD(out), .size = 1024, .def = "",
+    {.name = "out",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(out),
+     .size = 1024,
+     .def = "",
      .help = "Record file (.json) or its folder; empty takes eval/ of the run folder."},
-    {.name = "preset", .type = PPI_OPT_STR, .offset = FIELD(preset), .size = 32, .def = "",
+    {.name = "checkpoint",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(checkpoint),
+     .size = 32,
+     .def = "",
+     .help = "Checkpoint of a run folder: best, last or step_N; empty takes the last."},
+    {.name = "hns.carnival",
+     .type = PPI_OPT_BOOL,
+     .offset = FIELD(carnival),
+     .def = "off",
+     .help = "Normalise Carnival with 3800 as the human score instead of leaving it out."},
+    {.name = "preset",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(preset),
+     .size = 32,
+     .def = "",
      .help = "Acting preset of the method, for example notebook or paper."},
 };
 const ppi_option_table ppi_eval_option_table = {"eval", rows, (int)(sizeof rows / sizeof rows[0])};
@@ -46,8 +92,11 @@ pp_status ppi_eval_job_create(ppi_eval_job **out, const char *run) {
     *out = NULL;
     ppi_eval_job *job = ppi_calloc(1, sizeof *job);
     if (job == NULL) return ppi_oom("an evaluation");
-    snprintf(job->run, sizeof job->run, "%s", run);
-    pp_status s = ppi_options_create(&job->set);
+    pp_status s = PP_OK;
+    if (snprintf(job->run, sizeof job->run, "%s", run) >= (int)sizeof job->run) {
+        s = ppi_fail(PP_ERR_ARGUMENT, "the path '%.200s...' is too long", run);
+    }
+    if (s == PP_OK) s = ppi_options_create(&job->set);
     if (s == PP_OK) s = ppi_options_bind(job->set, &ppi_eval_option_table, &job->eval);
     if (s == PP_OK) s = ppi_options_bind(job->set, &ppi_env_option_table, &job->env);
     if (s == PP_OK) s = ppi_loaded_open(&job->loaded, run, job->set);
@@ -66,8 +115,12 @@ void ppi_eval_job_destroy(ppi_eval_job *job) {
     ppi_free(job);
 }
 
-ppi_options *ppi_eval_job_options(ppi_eval_job *job) { return job->set; }
-const ppi_eval_options *ppi_eval_job_eval_options(const ppi_eval_job *job) { return &job->eval; }
+ppi_options *ppi_eval_job_options(ppi_eval_job *job) {
+    return job->set;
+}
+const ppi_eval_options *ppi_eval_job_eval_options(const ppi_eval_job *job) {
+    return &job->eval;
+}
 
 void ppi_eval_result_free(ppi_eval_result *result) {
     ppi_free(result->game);
@@ -80,18 +133,21 @@ static int64_t distinct_episodes(const ppi_episode_result *e, int64_t n) {
     int64_t count = 0;
     for (int64_t i = 0; i < n; i++) {
         bool copy = false;
-        for (int64_t j = 0; j < i && !copy; j++) copy = e[j].digest == e[i].digest && e[j].steps == e[i].steps;
+        for (int64_t j = 0; j < i && !copy; j++)
+            copy = e[j].digest == e[i].digest && e[j].steps == e[i].steps;
         count += !copy;
     }
     return count;
 }
 
-pp_status ppi_eval_reference(ppi_score_reference *out, const char *env) {
+pp_status ppi_eval_reference(ppi_score_reference *out, const char *env, bool carnival) {
     const ppi_atari_game *game = strncmp(env, "ale/", 4) == 0 ? ppi_atari_game_find(env) : NULL;
     *out = (ppi_score_reference){"none", NAN, NAN};
     if (game == NULL) return PP_OK;
-    /* How the published aggregates normalise these two is unknown; they stay out. */
-    if (strcmp(game->rom, "carnival") == 0 || strcmp(game->rom, "pooyan") == 0) return PP_OK;
+    /* How the published aggregates normalise these two is unknown; they stay out unless asked for.
+     */
+    if (strcmp(game->rom, "pooyan") == 0) return PP_OK;
+    if (strcmp(game->rom, "carnival") == 0 && !carnival) return PP_OK;
     *out = (ppi_score_reference){PPI_REFERENCE_TABLE, game->random, game->human};
     return PP_OK;
 }
@@ -121,14 +177,17 @@ static pp_status play_game(ppi_eval_job *job, ppi_eval_play *g) {
     const double start = ppi_clock_seconds();
     g->episodes = ppi_calloc((size_t)o->episodes, sizeof *g->episodes);
     if (g->episodes == NULL) return ppi_oom("episode results");
-    PPI_TRY(ppi_protocol_apply(&job->env, job->set, &job->loaded, o->protocol, g->env, &g->protocol));
+    PPI_TRY(ppi_protocol_apply(&job->env, job->set, &job->loaded, g->env, &g->protocol));
     PPI_TRY(read_spec(g, &job->env));
     PPI_TRY(ppi_play_episodes(&request, g->episodes, &g->decisions));
     g->wall = ppi_clock_seconds() - start;
     return PP_OK;
 }
 
-static pp_status sum_up_game(ppi_eval_game *out, const ppi_eval_play *g, double *returns, int64_t n) {
+/* returns[episodes] is filled; sorted[episodes] is scratch. */
+static pp_status sum_up_game(ppi_eval_game *out, const ppi_eval_play *g, double *returns,
+                             double *sorted, const ppi_eval_options *o) {
+    const int64_t n = o->episodes;
     ppi_score_reference reference;
     double length = 0;
     for (int64_t e = 0; e < n; e++) {
@@ -137,18 +196,23 @@ static pp_status sum_up_game(ppi_eval_game *out, const ppi_eval_play *g, double 
     }
     snprintf(out->env, sizeof out->env, "%s", g->env);
     out->mean = ppi_stats_mean(returns, n);
-    out->median = ppi_stats_median(returns, n);
+    memcpy(sorted, returns, (size_t)n * sizeof *sorted);
+    ppi_stats_sort(sorted, n);
+    out->median = ppi_stats_percentile(sorted, n, 50);
     out->std = ppi_stats_std(returns, n);
-    out->min = ppi_stats_percentile(returns, n, 0);
-    out->max = ppi_stats_percentile(returns, n, 100);
+    out->min = sorted[0];
+    out->max = sorted[n - 1];
     out->mean_length = length / (double)n;
     out->episodes = n;
     out->distinct = distinct_episodes(g->episodes, n);
-    PPI_TRY(ppi_eval_reference(&reference, g->env));
+    out->distinct_returns = ppi_stats_distinct(sorted, n);
+    PPI_TRY(ppi_eval_reference(&reference, g->env, o->carnival));
     return ppi_score_normalise(&out->hns, out->mean, &reference);
 }
 
-static pp_status sum_up(ppi_eval_result *r, const ppi_eval_play *plays, int n, int64_t episodes) {
+static pp_status sum_up(ppi_eval_result *r, const ppi_eval_play *plays, int n,
+                        const ppi_eval_options *o) {
+    const int64_t episodes = o->episodes;
     double hns[MAX_GAMES];
     int with_reference = 0;
     r->n_games = n;
@@ -156,38 +220,73 @@ static pp_status sum_up(ppi_eval_result *r, const ppi_eval_play *plays, int n, i
     r->iqm_hns = NAN;
     r->game = ppi_calloc((size_t)n, sizeof *r->game);
     r->returns = ppi_calloc((size_t)n * (size_t)episodes, sizeof *r->returns);
-    if (r->game == NULL || r->returns == NULL) return ppi_oom("scores");
-    for (int i = 0; i < n; i++) {
-        PPI_TRY(sum_up_game(&r->game[i], &plays[i], r->returns + i * episodes, episodes));
-        if (isfinite(r->game[i].hns)) hns[with_reference++] = r->game[i].hns;
+    double *sorted = ppi_malloc((size_t)episodes * sizeof *sorted);
+    pp_status s = PP_OK;
+    if (r->game == NULL || r->returns == NULL || sorted == NULL) s = ppi_oom("scores");
+    for (int i = 0; i < n && s == PP_OK; i++) {
+        s = sum_up_game(&r->game[i], &plays[i], r->returns + i * episodes, sorted, o);
+        if (s == PP_OK && isfinite(r->game[i].hns)) hns[with_reference++] = r->game[i].hns;
     }
+    ppi_free(sorted);
+    ppi_stats_sort(hns, with_reference);
     if (with_reference > 0) r->iqm_hns = ppi_stats_trimmed_mean(hns, with_reference, 0.25);
-    return PP_OK;
+    return s;
 }
 
-static void protocol_line(char *out, size_t size, const ppi_eval_play *g, const ppi_eval_options *o) {
-    snprintf(out, size,
-             "protocol %s: sticky %g, skip %d, no-op starts <= %d, fire at reset %s, life loss ends no episode, cap %d frames, rewards unclipped, %" PRId64
-             " episodes, seeds %" PRId64 "..%" PRId64,
-             g->protocol, g->spec.sticky, g->spec.frame_skip, g->spec.noop_max, g->spec.fire_reset ? "yes" : "no",
-             g->spec.max_steps * g->spec.frame_skip, o->episodes, o->seed, o->seed + o->episodes - 1);
+double ppi_eval_score(const ppi_eval_result *r, const char **statistic) {
+    bool normalised = true;
+    double sum = 0;
+    for (int i = 0; i < r->n_games; i++) normalised = normalised && isfinite(r->game[i].hns);
+    for (int i = 0; i < r->n_games; i++) sum += normalised ? r->game[i].hns : r->game[i].mean;
+    *statistic = normalised ? "mean human-normalised score" : "mean return";
+    return sum / r->n_games;
+}
+
+static void describe_protocol(char *out, size_t size, const ppi_eval_play *g,
+                              const ppi_eval_options *o) {
+    snprintf(
+        out, size,
+        "protocol %s: sticky %g, skip %d, no-op starts <= %d frames, fire at reset %s, life loss "
+        "ends no episode, cap %d frames, rewards unclipped, %s%" PRId64 " episodes, seeds %" PRId64
+        "..%" PRId64,
+        g->protocol, g->spec.sticky, g->spec.frame_skip, g->spec.noop_max,
+        g->spec.fire_reset ? "yes" : "no", g->spec.max_steps * g->spec.frame_skip,
+        g->rules.drop_last_reward ? "final reward omitted, " : "", o->episodes, o->seed,
+        o->seed + o->episodes - 1);
+}
+
+/* One line for each protocol: games of two kinds have two. */
+static void protocol_lines(char *out, size_t size, const ppi_eval_play *plays, int n,
+                           const ppi_eval_options *o) {
+    size_t used = 0;
+    for (int i = 0; i < n; i++) {
+        bool seen = false;
+        for (int j = 0; j < i && !seen; j++)
+            seen = strcmp(plays[i].protocol, plays[j].protocol) == 0;
+        if (seen || used + 1 >= size) continue;
+        if (used > 0) out[used++] = '\n';
+        describe_protocol(out + used, size - used, &plays[i], o);
+        used += strlen(out + used);
+    }
 }
 
 static void report_text(ppi_buf *out, const ppi_eval_result *r) {
-    ppi_buf_printf(out, "%-24s %10s %9s %10s %10s %8s %8s %9s\n", "game", "mean", "std", "min", "max", "HNS", "steps",
-                   "distinct");
+    ppi_buf_printf(out, "%-24s %10s %9s %10s %10s %8s %8s %9s\n", "game", "mean", "std", "min",
+                   "max", "HNS", "steps", "distinct");
     for (int i = 0; i < r->n_games; i++) {
         const ppi_eval_game *g = &r->game[i];
         char hns[32] = "-";
         if (isfinite(g->hns)) snprintf(hns, sizeof hns, "%.3f", g->hns);
-        ppi_buf_printf(out, "%-24s %10.2f %9.2f %10.2f %10.2f %8s %8.0f %4" PRId64 "/%-4" PRId64 "\n", g->env, g->mean,
-                       g->std, g->min, g->max, hns, g->mean_length, g->distinct, g->episodes);
+        ppi_buf_printf(
+            out, "%-24s %10.2f %9.2f %10.2f %10.2f %8s %8.0f %4" PRId64 "/%-4" PRId64 "\n", g->env,
+            g->mean, g->std, g->min, g->max, hns, g->mean_length, g->distinct, g->episodes);
     }
     for (int i = 0; i < r->n_games; i++) {
         const ppi_eval_game *g = &r->game[i];
         if (g->distinct == g->episodes) continue;
         ppi_buf_printf(out,
-                       "warning: %s: only %" PRId64 " of %" PRId64 " episodes differ; an interval over copies means nothing\n",
+                       "warning: %s: only %" PRId64 " of %" PRId64
+                       " episodes differ; an interval over copies means nothing\n",
                        g->env, g->distinct, g->episodes);
     }
     if (isfinite(r->iqm_hns) && r->n_games > 1) {
@@ -200,12 +299,13 @@ static void report_text(ppi_buf *out, const ppi_eval_result *r) {
 static pp_status evaluate(ppi_eval_job *job, ppi_eval_play *plays, int n, ppi_eval_result *r) {
     const ppi_eval_options *o = &job->eval;
     if (job->loaded.agent == NULL) {
+        PPI_TRY(ppi_loaded_select(&job->loaded, job->run, o->checkpoint));
         PPI_TRY(ppi_loaded_create(&job->loaded, job->set, o->preset, (uint64_t)o->seed, o->dtype,
                                   ppi_thread_count(o->threads)));
     }
     for (int i = 0; i < n; i++) PPI_TRY(play_game(job, &plays[i]));
-    PPI_TRY(sum_up(r, plays, n, o->episodes));
-    protocol_line(r->protocol_line, sizeof r->protocol_line, &plays[0], o);
+    PPI_TRY(sum_up(r, plays, n, o));
+    protocol_lines(r->protocol_line, sizeof r->protocol_line, plays, n, o);
     return ppi_eval_record_write(job, plays, n, r);
 }
 
@@ -217,8 +317,9 @@ pp_status ppi_eval(ppi_eval_job *job, ppi_buf *report, ppi_eval_result *result) 
     int n = 0;
     memset(r, 0, sizeof *r);
     if (ids == NULL) return ppi_oom("environment ids");
-    pp_status s = job->eval.env[0] != '\0' ? ppi_env_expand(ids, MAX_GAMES, &n, job->eval.env)
-                                           : ppi_fail(PP_ERR_ARGUMENT, "no environment given; use --env");
+    pp_status s = job->eval.env[0] != '\0'
+                      ? ppi_env_expand(ids, MAX_GAMES, &n, job->eval.env)
+                      : ppi_fail(PP_ERR_ARGUMENT, "no environment given; use --env");
     if (s == PP_OK) plays = ppi_calloc((size_t)n, sizeof *plays);
     if (s == PP_OK && plays == NULL) s = ppi_oom("the games");
     for (int i = 0; i < n && s == PP_OK; i++) memcpy(plays[i].env, ids[i], sizeof plays[i].env);

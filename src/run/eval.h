@@ -13,15 +13,17 @@
 
 /* Rows of ppi_eval_option_table. */
 typedef struct ppi_eval_options {
-    char env[8192];     /* --env: environment ids, comma list, sets */
-    int64_t episodes;   /* --episodes per game */
-    char protocol[32];  /* --protocol dopamine|mgdt|mgdt-notebook|jowa|ale-vector|suite; empty = of the game */
-    int64_t seed;       /* --seed: episode e uses seed + e */
-    int64_t envs;       /* --envs: environments stepped together; no effect on results */
-    int64_t threads;    /* --threads, 0 = all processors */
-    int dtype;          /* --dtype auto|f32|bf16 */
-    char out[1024];     /* --out: record file or folder; empty = eval/ of the run folder */
-    char preset[32];    /* --preset: acting preset of the method ("notebook", "paper"); empty = its default */
+    char env[8192];      /* --env: environment ids, comma list, sets */
+    int64_t episodes;    /* --episodes per game */
+    int64_t seed;        /* --seed: episode e uses seed + e */
+    int64_t envs;        /* --envs: environments stepped together; no effect on results */
+    int64_t threads;     /* --threads, 0 = all processors */
+    int dtype;           /* --dtype auto|f32|bf16 */
+    char out[1024];      /* --out: record file or folder; empty = eval/ of the run folder */
+    bool carnival;       /* --hns.carnival: normalise Carnival with 3800 as the human score */
+    char checkpoint[32]; /* --checkpoint best|last|step_N of a run folder; empty = last */
+    char preset[32];     /* --preset: acting preset of the method ("notebook", "paper"); empty = its
+                            default */
 } ppi_eval_options;
 extern const ppi_option_table ppi_eval_option_table;
 
@@ -41,7 +43,8 @@ typedef struct ppi_eval_game {
     double hns;                         /* human-normalised mean; NAN without reference */
     double mean_length;                 /* agent steps */
     int64_t episodes;
-    int64_t distinct; /* different episodes among them */
+    int64_t distinct;         /* different episodes among them */
+    int64_t distinct_returns; /* different raw returns */
 } ppi_eval_game;
 
 /* What an evaluation found; release with ppi_eval_result_free. */
@@ -50,15 +53,19 @@ typedef struct ppi_eval_result {
     int n_games;
     double *returns; /* [n_games, episodes], raw */
     int64_t episodes;
-    double iqm_hns; /* over the games with a reference; NAN if none has */
-    char record[1024]; /* the file written */
-    char protocol_line[512];
+    double iqm_hns;           /* over the games with a reference; NAN if none has */
+    char record[1024];        /* the file written */
+    char protocol_line[1024]; /* one line for each protocol in force */
 } ppi_eval_result;
 
-/* Plays and writes the record. With report not NULL appends the table for people: per game raw mean,
-   normalised score, distinct count with a warning where copies were found, and the protocol line.
-   result may be NULL. */
+/* Plays and writes the record. With report not NULL appends the table for people: per game raw
+   mean, normalised score, distinct count with a warning where copies were found, and the protocol
+   line. result may be NULL. */
 pp_status ppi_eval(ppi_eval_job *job, ppi_buf *report, ppi_eval_result *result);
+/* The one number that evaluations of a run are compared by: the mean over the games of the
+   human-normalised score when every game has one, else of the raw return. *statistic (static) names
+   it. */
+double ppi_eval_score(const ppi_eval_result *result, const char **statistic);
 void ppi_eval_result_free(ppi_eval_result *result);
 
 #endif

@@ -14,7 +14,7 @@
 #define PPI_REFERENCE_TABLE "dqn-zoo-57"
 
 struct ppi_eval_job {
-    char run[1024];
+    char run[PPI_PATH_SIZE];
     ppi_eval_options eval;
     ppi_env_options env;
     ppi_options *set;
@@ -32,10 +32,11 @@ typedef struct ppi_eval_play {
     double wall; /* seconds */
 } ppi_eval_play;
 
-/* Reference scores of an environment; NAN where there are none. */
-pp_status ppi_eval_reference(ppi_score_reference *out, const char *env);
+/* Reference scores of an environment; NAN where there are none. carnival: with Carnival's. */
+pp_status ppi_eval_reference(ppi_score_reference *out, const char *env, bool carnival);
 
 /* Writes the evaluation record and puts its path into result->record. */
-pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *plays, int n, ppi_eval_result *result);
+pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *plays, int n,
+                                ppi_eval_result *result);
 
 #endif

@@ -15,14 +15,37 @@
 #include "run/train.h"
 
 #define BOOTSTRAP_REPETITIONS 2000
-#define BOOTSTRAP_CONFIDENCE 0.95
+#define BOOTSTRAP_CONFIDENCE  0.95
 
 static void open_object(ppi_jsonw *w, const char *key) {
     ppi_jsonw_key(w, key);
     ppi_jsonw_object_begin(w);
 }
 
-static void write_model(ppi_jsonw *w, const ppi_eval_job *job) {
+/* The episodes that chose the best checkpoint, from the options its run was made with. */
+static pp_status write_best_choice(ppi_jsonw *w, const ppi_checkpoint *ck) {
+    const ppi_json *options = ppi_json_find(ck->config, "options");
+    const char *env = NULL;
+    int64_t episodes = 0;
+    int64_t seed = 0;
+    ppi_jsonw_key(w, "best_chosen_on");
+    if (strcmp(ck->rule, "best") != 0) {
+        ppi_jsonw_null(w);
+        return PP_OK;
+    }
+    PPI_TRY(ppi_json_get_string(options, "eval.env", &env));
+    PPI_TRY(ppi_json_get_i64(options, "eval.episodes", &episodes));
+    PPI_TRY(ppi_json_get_i64(options, "eval.seed", &seed));
+    ppi_jsonw_object_begin(w);
+    ppi_jsonw_key_string(w, "games", env);
+    ppi_jsonw_key_i64(w, "episodes_per_game", episodes);
+    ppi_jsonw_key_i64(w, "first_seed", seed);
+    ppi_jsonw_key_i64(w, "last_seed", seed + episodes - 1);
+    ppi_jsonw_object_end(w);
+    return PP_OK;
+}
+
+static pp_status write_model(ppi_jsonw *w, const ppi_eval_job *job) {
     const ppi_checkpoint *ck = &job->loaded.checkpoint;
     open_object(w, "model");
     if (job->loaded.random) {
@@ -37,13 +60,14 @@ static void write_model(ppi_jsonw *w, const ppi_eval_job *job) {
         ppi_jsonw_key_i64(w, "parameters", ck->state.parameters);
         ppi_jsonw_key_string(w, "checkpoint", ck->folder);
         ppi_jsonw_key_i64(w, "checkpoint_step", ck->state.step);
-        ppi_jsonw_key_string(w, "checkpoint_rule", "last");
-        ppi_jsonw_key_string(w, "best_chosen_on", NULL);
+        ppi_jsonw_key_string(w, "checkpoint_rule", ck->rule);
+        PPI_TRY(write_best_choice(w, ck));
         char seed[32];
         snprintf(seed, sizeof seed, "%" PRIu64, ck->state.seed);
         ppi_jsonw_key_string(w, "training_seed", seed);
     }
     ppi_jsonw_object_end(w);
+    return PP_OK;
 }
 
 static void write_environment(ppi_jsonw *w, const ppi_eval_play *g) {
@@ -61,9 +85,11 @@ static void write_environment(ppi_jsonw *w, const ppi_eval_play *g) {
     ppi_jsonw_key_string(w, "resize", atari ? "area" : "none");
     ppi_jsonw_key_i64(w, "noop_min", 0);
     ppi_jsonw_key_i64(w, "noop_max", s->noop_max);
+    ppi_jsonw_key_string(w, "noop_unit", "emulated frames");
     ppi_jsonw_key_bool(w, "fire_at_reset", s->fire_reset != 0);
     ppi_jsonw_key_bool(w, "life_loss_ends_episode", false);
     ppi_jsonw_key_bool(w, "rewards_clipped", false);
+    ppi_jsonw_key_bool(w, "final_reward_omitted", g->rules.drop_last_reward);
     ppi_jsonw_key_i64(w, "cap_frames", (int64_t)s->max_steps * s->frame_skip);
     ppi_jsonw_key_i64(w, "mode", s->mode);
     ppi_jsonw_key_i64(w, "difficulty", s->difficulty);
@@ -85,7 +111,7 @@ static void write_episodes(ppi_jsonw *w, const ppi_eval_play *g, int64_t n) {
         ppi_jsonw_key_f64(w, "return", r->ret);
         ppi_jsonw_key_f64(w, "final_reward", r->final_reward);
         ppi_jsonw_key_i64(w, "steps", r->steps);
-        ppi_jsonw_key_i64(w, "frames", r->steps * g->spec.frame_skip);
+        ppi_jsonw_key_i64(w, "frames", r->frames);
         ppi_jsonw_key_string(w, "end", r->terminated ? "terminal" : "cap");
         ppi_jsonw_object_end(w);
     }
@@ -93,13 +119,14 @@ static void write_episodes(ppi_jsonw *w, const ppi_eval_play *g, int64_t n) {
 }
 
 /* One aggregate with its interval. */
-static pp_status write_aggregate(ppi_jsonw *w, const char *of, ppi_aggregate a, const double *s, int64_t runs,
-                                 int64_t tasks, const char *pooled, uint64_t seed) {
+static pp_status write_aggregate(ppi_jsonw *w, const char *of, ppi_aggregate a, const double *s,
+                                 int64_t runs, int64_t tasks, const char *pooled, uint64_t seed) {
     double value = 0;
     double low = 0;
     double high = 0;
     PPI_TRY(ppi_aggregate_value(&value, a, s, runs, tasks));
-    PPI_TRY(ppi_stats_bootstrap(&low, &high, a, s, runs, tasks, BOOTSTRAP_REPETITIONS, BOOTSTRAP_CONFIDENCE, seed));
+    PPI_TRY(ppi_stats_bootstrap(&low, &high, a, s, runs, tasks, BOOTSTRAP_REPETITIONS,
+                                BOOTSTRAP_CONFIDENCE, seed));
     ppi_jsonw_object_begin(w);
     ppi_jsonw_key_string(w, "of", of);
     ppi_jsonw_key_string(w, "statistic", ppi_aggregate_name(a));
@@ -117,18 +144,21 @@ static pp_status write_aggregate(ppi_jsonw *w, const char *of, ppi_aggregate a, 
     return PP_OK;
 }
 
-static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_play *g, const ppi_eval_game *sum,
-                            const double *returns) {
+static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_play *g,
+                            const ppi_eval_game *sum, const double *returns) {
     const int64_t n = job->eval.episodes;
     ppi_score_reference reference;
-    PPI_TRY(ppi_eval_reference(&reference, g->env));
+    PPI_TRY(ppi_eval_reference(&reference, g->env, job->eval.carnival));
     ppi_jsonw_object_begin(w);
     write_environment(w, g);
     write_episodes(w, g, n);
     open_object(w, "honesty");
     ppi_jsonw_key_i64(w, "distinct_episodes", sum->distinct);
-    ppi_jsonw_key_i64(w, "distinct_returns", ppi_stats_distinct(returns, n));
-    ppi_jsonw_key_string(w, "warning", sum->distinct < n ? "some episodes are copies; an interval over copies means nothing" : NULL);
+    ppi_jsonw_key_i64(w, "distinct_returns", sum->distinct_returns);
+    ppi_jsonw_key_string(w, "warning",
+                         sum->distinct < n
+                             ? "some episodes are copies; an interval over copies means nothing"
+                             : NULL);
     ppi_jsonw_object_end(w);
     open_object(w, "reference");
     ppi_jsonw_key_string(w, "table", reference.table);
@@ -145,8 +175,8 @@ static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eva
     ppi_jsonw_object_end(w);
     ppi_jsonw_key(w, "aggregate");
     ppi_jsonw_array_begin(w);
-    PPI_TRY(write_aggregate(w, "raw return", PPI_AGGREGATE_MEAN, returns, n, 1, "episodes of the game",
-                            (uint64_t)job->eval.seed));
+    PPI_TRY(write_aggregate(w, "raw return", PPI_AGGREGATE_MEAN, returns, n, 1,
+                            "episodes of the game", (uint64_t)job->eval.seed));
     ppi_jsonw_array_end(w);
     open_object(w, "cost");
     ppi_jsonw_key_f64(w, "wall", g->wall);
@@ -169,7 +199,7 @@ static pp_status write_pooled(ppi_jsonw *w, const ppi_eval_job *job, const ppi_e
     for (int i = 0; i < r->n_games && s == PP_OK; i++) {
         ppi_score_reference reference;
         if (!isfinite(r->game[i].hns)) continue;
-        s = ppi_eval_reference(&reference, r->game[i].env);
+        s = ppi_eval_reference(&reference, r->game[i].env, job->eval.carnival);
         for (int64_t e = 0; e < n && s == PP_OK; e++) {
             s = ppi_score_normalise(&scores[e * tasks + m], r->returns[i * n + e], &reference);
         }
@@ -179,10 +209,17 @@ static pp_status write_pooled(ppi_jsonw *w, const ppi_eval_job *job, const ppi_e
     ppi_jsonw_array_begin(w);
     if (tasks > 0 && s == PP_OK) {
         const uint64_t seed = (uint64_t)job->eval.seed;
-        s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_IQM, means, 1, tasks, "game means, one training seed", seed);
-        if (s == PP_OK) s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_IQM, scores, n, tasks, "episodes of all games", seed);
-        if (s == PP_OK) s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_MEDIAN, scores, n, tasks, "episodes, then game means", seed);
-        if (s == PP_OK) s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_MEAN, scores, n, tasks, "episodes, then game means", seed);
+        s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_IQM, means, 1, tasks,
+                            "game means, one training seed", seed);
+        if (s == PP_OK)
+            s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_IQM, scores, n, tasks,
+                                "episodes of all games", seed);
+        if (s == PP_OK)
+            s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_MEDIAN, scores, n, tasks,
+                                "episodes, then game means", seed);
+        if (s == PP_OK)
+            s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_MEAN, scores, n, tasks,
+                                "episodes, then game means", seed);
     }
     ppi_jsonw_array_end(w);
     ppi_free(scores);
@@ -229,11 +266,15 @@ static pp_status write_all(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval
     ppi_jsonw_key_string(w, "program", ppi_version());
     ppi_jsonw_key_string(w, "commit", ppi_version_commit());
     ppi_jsonw_key_string(w, "time", now);
-    write_model(w, job);
+    PPI_TRY(write_model(w, job));
     PPI_TRY(write_acting(w, job));
     ppi_jsonw_key_i64(w, "seed", job->eval.seed);
     ppi_jsonw_key_i64(w, "episodes_per_game", job->eval.episodes);
     ppi_jsonw_key_string(w, "protocol_line", r->protocol_line);
+    open_object(w, "normalisation");
+    ppi_jsonw_key_string(w, "table", PPI_REFERENCE_TABLE);
+    ppi_jsonw_key_bool(w, "carnival_3800", job->eval.carnival);
+    ppi_jsonw_object_end(w);
     ppi_jsonw_key(w, "games");
     ppi_jsonw_array_begin(w);
     for (int i = 0; i < n; i++) {
@@ -247,7 +288,8 @@ static pp_status write_all(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval
 }
 
 /* <run>/eval/<games>__<protocol>__<seed>__<time>.json, or what --out says. */
-static pp_status record_path(char *out, size_t size, const ppi_eval_job *job, const ppi_eval_play *plays, int n) {
+static pp_status record_path(char *out, size_t size, const ppi_eval_job *job,
+                             const ppi_eval_play *plays, int n) {
     const size_t len = strlen(job->eval.out);
     char stem[224];
     char name[256];
@@ -264,8 +306,8 @@ static pp_status record_path(char *out, size_t size, const ppi_eval_job *job, co
     for (char *c = games; *c != '\0'; c++) {
         if (*c == '/') *c = '-';
     }
-    snprintf(stem, sizeof stem, "%s__%s__%" PRId64 "__%lld", games, plays[0].protocol, job->eval.seed,
-             (long long)ppi_clock_wall());
+    snprintf(stem, sizeof stem, "%s__%s__%" PRId64 "__%lld", games, plays[0].protocol,
+             job->eval.seed, (long long)ppi_clock_wall());
     if (len > 0) {
         snprintf(folder, sizeof folder, "%s", job->eval.out);
     } else {
@@ -282,7 +324,8 @@ static pp_status record_path(char *out, size_t size, const ppi_eval_job *job, co
     return ppi_fail(PP_ERR_EXISTS, "'%s' is full of records of this second", folder);
 }
 
-pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *plays, int n, ppi_eval_result *result) {
+pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *plays, int n,
+                                ppi_eval_result *result) {
     ppi_buf buf = {0};
     ppi_jsonw w;
     ppi_jsonw_init(&w, &buf, 1);

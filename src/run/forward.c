@@ -13,27 +13,49 @@
 #include "tensor/safetensors.h"
 
 #define FIELD(name) offsetof(ppi_forward_options, name)
-#define MAX_IO 32
+#define MAX_IO      32
 
 static const ppi_option rows[] = {
-    {.name = "in", .type = PPI_OPT_STR, .offset = FIELD(in), .size = 1024, .def = "",
+    {.name = "in",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(in),
+     .size = 1024,
+     .def = "",
      .help = "safetensors file with every input."},
-    {.name = "out", .type = PPI_OPT_STR, .offset = FIELD(out), .size = 1024, .def = "",
+    {.name = "out",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(out),
+     .size = 1024,
+     .def = "",
      .help = "safetensors file that is written with every output."},
-    {.name = "threads", .type = PPI_OPT_I64, .offset = FIELD(threads), .def = "0", .min = 0, .max = 1024,
+    {.name = "threads",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(threads),
+     .def = "0",
+     .min = 0,
+     .max = 1024,
      .help = "Threads; 0 takes every processor."},
-    {.name = "dtype", .type = PPI_OPT_CHOICE, .offset = FIELD(dtype), .def = "f32", .choices = "auto|f32|bf16",
+    {.name = "dtype",
+     .type = PPI_OPT_CHOICE,
+     .offset = FIELD(dtype),
+     .def = "f32",
+     .choices = "auto|f32|bf16",
      .help = "Arithmetic of the network."},
 };
-const ppi_option_table ppi_forward_option_table = {"forward", rows, (int)(sizeof rows / sizeof rows[0])};
+const ppi_option_table ppi_forward_option_table = {"forward", rows,
+                                                   (int)(sizeof rows / sizeof rows[0])};
 
 static const char *dtype_name(ppi_dtype dtype) {
-    static const char *const names[PPI_DTYPE_COUNT] = {
-        [PPI_F32] = "F32", [PPI_BF16] = "BF16", [PPI_F64] = "F64", [PPI_I32] = "I32", [PPI_U8] = "U8"};
+    static const char *const names[PPI_DTYPE_COUNT] = {[PPI_F32] = "F32",
+                                                       [PPI_BF16] = "BF16",
+                                                       [PPI_F64] = "F64",
+                                                       [PPI_I32] = "I32",
+                                                       [PPI_U8] = "U8"};
     return dtype < PPI_DTYPE_COUNT ? names[dtype] : "?";
 }
 
-static pp_status load(ppi_loaded *l, ppi_options **set, const char *run, int dtype, int64_t threads) {
+static pp_status load(ppi_loaded *l, ppi_options **set, const char *run, int dtype,
+                      int64_t threads) {
     *set = NULL;
     PPI_TRY(ppi_options_create(set));
     PPI_TRY(ppi_loaded_open(l, run, *set));
@@ -42,13 +64,15 @@ static pp_status load(ppi_loaded *l, ppi_options **set, const char *run, int dty
 }
 
 /* Batch size: first dimension of the first input found in the file. */
-static pp_status batch_of(const ppi_safetensors *st, const ppi_io_tensor *io, int n, int64_t *batch) {
+static pp_status batch_of(const ppi_safetensors *st, const ppi_io_tensor *io, int n,
+                          int64_t *batch) {
     for (int i = 0; i < n; i++) {
         if (io[i].output) continue;
         const ppi_st_tensor *t = NULL;
         PPI_TRY(ppi_safetensors_need(st, io[i].name, dtype_name(io[i].dtype), -1, NULL, &t));
         if (t->ndim < 1 || t->shape[0] < 1 || t->shape[0] > 65536) {
-            return ppi_fail(PP_ERR_SHAPE, "input tensor '%s' needs a first dimension of 1..65536", io[i].name);
+            return ppi_fail(PP_ERR_SHAPE, "input tensor '%s' needs a first dimension of 1..65536",
+                            io[i].name);
         }
         *batch = t->shape[0];
         return PP_OK;
@@ -60,7 +84,8 @@ static pp_status copy_inputs(const ppi_safetensors *st, const ppi_io_tensor *io,
     for (int i = 0; i < n; i++) {
         if (io[i].output) continue;
         const ppi_st_tensor *t = NULL;
-        PPI_TRY(ppi_safetensors_need(st, io[i].name, dtype_name(io[i].dtype), io[i].shape.ndim, io[i].shape.dim, &t));
+        PPI_TRY(ppi_safetensors_need(st, io[i].name, dtype_name(io[i].dtype), io[i].shape.ndim,
+                                     io[i].shape.dim, &t));
         memcpy(io[i].data, t->data, t->bytes);
     }
     return PP_OK;
@@ -70,8 +95,11 @@ static pp_status write_outputs(const char *path, const ppi_io_tensor *io, int n)
     static const ppi_st_meta meta[] = {{"format", "polyplay"}};
     ppi_st_tensor out[MAX_IO];
     int count = 0;
-    for (int i = 0; i < n && count < MAX_IO; i++) {
+    for (int i = 0; i < n; i++) {
         if (!io[i].output) continue;
+        if (count == MAX_IO) {
+            return ppi_fail(PP_ERR_UNSUPPORTED, "the network has more than %d outputs", MAX_IO);
+        }
         ppi_st_tensor *t = &out[count++];
         memset(t, 0, sizeof *t);
         snprintf(t->name, sizeof t->name, "%s", io[i].name);
@@ -97,8 +125,10 @@ static pp_status run_once(ppi_agent *agent, const ppi_safetensors *st, const cha
 }
 
 pp_status ppi_forward(const char *run, const ppi_forward_options *options) {
-    if (options->in[0] == '\0') return ppi_fail(PP_ERR_ARGUMENT, "no inputs given; use --in FILE.safetensors");
-    if (options->out[0] == '\0') return ppi_fail(PP_ERR_ARGUMENT, "no place for the outputs; use --out FILE.safetensors");
+    if (options->in[0] == '\0')
+        return ppi_fail(PP_ERR_ARGUMENT, "no inputs given; use --in FILE.safetensors");
+    if (options->out[0] == '\0')
+        return ppi_fail(PP_ERR_ARGUMENT, "no place for the outputs; use --out FILE.safetensors");
     ppi_loaded l = {0};
     ppi_options *set = NULL;
     ppi_safetensors *st = NULL;
@@ -119,8 +149,10 @@ pp_status ppi_forward_list(const char *run, ppi_buf *out) {
     pp_status s = load(&l, &set, run, PPI_DTYPE_USE_F32, 1);
     if (s == PP_OK) s = ppi_agent_forward_setup(l.agent, 1, &io, &n);
     for (int i = 0; i < n && s == PP_OK; i++) {
-        ppi_buf_printf(out, "%-3s %-16s %-4s [B", io[i].output ? "out" : "in", io[i].name, dtype_name(io[i].dtype));
-        for (int d = 1; d < io[i].shape.ndim; d++) ppi_buf_printf(out, ",%" PRId64, io[i].shape.dim[d]);
+        ppi_buf_printf(out, "%-3s %-16s %-4s [B", io[i].output ? "out" : "in", io[i].name,
+                       dtype_name(io[i].dtype));
+        for (int d = 1; d < io[i].shape.ndim; d++)
+            ppi_buf_printf(out, ",%" PRId64, io[i].shape.dim[d]);
         s = ppi_buf_append_text(out, "]\n");
     }
     ppi_loaded_close(&l);

@@ -22,8 +22,26 @@ pp_status ppi_loaded_open(ppi_loaded *out, const char *run, ppi_options *set) {
     return s;
 }
 
-pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset, uint64_t seed, int dtype,
-                            int threads) {
+pp_status ppi_loaded_select(ppi_loaded *l, const char *run, const char *which) {
+    ppi_checkpoint chosen;
+    if (which[0] == '\0') return PP_OK;
+    if (l->random) {
+        return ppi_fail(PP_ERR_ARGUMENT, "checkpoint '%s' of the policy random, which has none",
+                        which);
+    }
+    PPI_TRY(ppi_checkpoint_open_named(&chosen, run, which, true));
+    if (chosen.method != l->checkpoint.method) {
+        ppi_checkpoint_close(&chosen);
+        return ppi_fail(PP_ERR_ARGUMENT, "'%s' is of another method than the rest of '%s'",
+                        chosen.folder, run);
+    }
+    ppi_checkpoint_close(&l->checkpoint);
+    l->checkpoint = chosen;
+    return PP_OK;
+}
+
+pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset, uint64_t seed,
+                            int dtype, int threads) {
     if (l->random) return PP_OK;
     const ppi_method *method = l->checkpoint.method;
     if (preset != NULL && preset[0] != '\0') {
@@ -39,7 +57,7 @@ pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset,
         .options = l->options,
         .obs = l->checkpoint.state.obs,
         .seed = seed,
-        .policy = ppi_dtype_is_bf16(dtype) ? PPI_POLICY_BF16 : PPI_POLICY_F32,
+        .policy = ppi_dtype_is_bf16(dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32,
         .threads = threads,
     };
     PPI_TRY(ppi_agent_create(&l->agent, &cfg));
@@ -56,23 +74,12 @@ void ppi_loaded_close(ppi_loaded *l) {
 }
 
 pp_status ppi_protocol_apply(ppi_env_options *env, const ppi_options *set, const ppi_loaded *l,
-                             const char *protocol, const char *env_id, const char **name) {
-    const bool atari = strncmp(env_id, "ale/", 4) == 0;
+                             const char *env_id, const char **name) {
+    ppi_episode_rules rules;
     if (!l->random && !ppi_options_was_set(set, "env.view")) {
-        env->view = strcmp(l->checkpoint.state.obs.view, "grey84") == 0 ? PPI_VIEW_GREY84 : PPI_VIEW_PLANES;
+        env->view =
+            strcmp(l->checkpoint.state.obs.view, "grey84") == 0 ? PPI_VIEW_GREY84 : PPI_VIEW_PLANES;
     }
-    if (!atari) {
-        if (protocol[0] != '\0' && strcmp(protocol, "suite") != 0) {
-            return ppi_fail(PP_ERR_ARGUMENT,
-                            "protocol '%s' is one of Atari games; '%s' is played under 'suite'", protocol, env_id);
-        }
-        *name = "suite";
-        return PP_OK;
-    }
-    if (strcmp(protocol, "suite") == 0) {
-        return ppi_fail(PP_ERR_ARGUMENT, "protocol 'suite' is the arcade games' and does not fit '%s'", env_id);
-    }
-    if (protocol[0] != '\0') PPI_TRY(ppi_protocol_find(&env->protocol, protocol));
-    *name = ppi_protocol_name(env->protocol);
-    return PP_OK;
+    *name = ppi_protocol_name(ppi_protocol_in_force(env_id, env->protocol));
+    return ppi_episode_rules_for(&rules, env_id, env);
 }

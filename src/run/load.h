@@ -19,19 +19,21 @@ typedef struct ppi_loaded {
     ppi_agent *agent;
 } ppi_loaded;
 
-/* Opens the folder (or "random") and binds the method's options with their stored values to the set;
-   a later ppi_options_set wins. */
+/* Opens the folder (or "random") and binds the method's options with their stored values to the
+   set; a later ppi_options_set wins. */
 pp_status ppi_loaded_open(ppi_loaded *out, const char *run, ppi_options *set);
-/* Takes the stored options that were not set since, creates the agent and reads its weights. preset is
-   the acting preset, empty = as it stands. */
-pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset, uint64_t seed, int dtype,
-                            int threads);
+/* Changes to another checkpoint of the same run folder, "best", "last" or "step_N", before the
+   agent is created. The empty text changes nothing. */
+pp_status ppi_loaded_select(ppi_loaded *l, const char *run, const char *which);
+/* Takes the stored options that were not set since, creates the agent and reads its weights. preset
+   is the acting preset, empty = as it stands. */
+pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset, uint64_t seed,
+                            int dtype, int threads);
 void ppi_loaded_close(ppi_loaded *l);
 
-/* Puts a protocol name and the view of the agent into the environment options; values set by hand
-   (env.view, env.sticky, ...) win. An empty name is the default of the environment: "suite" for
-   arcade games, "dopamine" for Atari. *name is the one in force (static). */
+/* Puts the view of the agent into the environment options unless env.view was set by hand. *name is
+   the protocol in force for the environment (static). */
 pp_status ppi_protocol_apply(ppi_env_options *env, const ppi_options *set, const ppi_loaded *l,
-                             const char *protocol, const char *env_id, const char **name);
+                             const char *env_id, const char **name);
 
 #endif

@@ -24,7 +24,7 @@
 
 struct ppi_runlog {
     char dir[PPI_PATH_SIZE];
-    int text;  /* descriptors, -1 = closed */
+    int text; /* descriptors, -1 = closed */
     int csv;
     int jsonl;
     ppi_tb *tb;
@@ -49,8 +49,16 @@ static int64_t line_step(const char *line) {
     return end != line && (*end == ',') ? step : -1;
 }
 
-/* Keeps the lines up to `step` (and the heading), drops a torn last line. */
-static pp_status rewind_file(const char *path, int64_t step) {
+/* A line of metrics.jsonl (ended by a newline) with a figure of an evaluation. */
+static bool is_eval_line(const char *line, const char *end) {
+    static const char tag[] = "\"tag\":\"" PPI_EVAL_TAG;
+    const char *found = strstr(line, tag);
+    return found != NULL && found < end;
+}
+
+/* Keeps the lines up to `step` (and the heading), drops a torn last line and, with eval_again, the
+   figures of an evaluation at the step. */
+static pp_status rewind_file(const char *path, int64_t step, bool eval_again) {
     if (!ppi_file_exists(path)) return PP_OK;
     char *data = NULL;
     size_t size = 0;
@@ -60,7 +68,8 @@ static pp_status rewind_file(const char *path, int64_t step) {
         char *end = memchr(line, '\n', (size_t)(data + size - line));
         if (end == NULL) break;
         const int64_t at = line_step(line);
-        if (at <= step) ppi_buf_append(&kept, line, (size_t)(end + 1 - line));
+        const bool again = eval_again && at == step && is_eval_line(line, end);
+        if (at <= step && !again) ppi_buf_append(&kept, line, (size_t)(end + 1 - line));
         line = end + 1;
     }
     pp_status s = kept.failed;
@@ -73,16 +82,20 @@ static pp_status rewind_file(const char *path, int64_t step) {
 }
 
 static pp_status open_file(int *fd, const ppi_runlog *log, const char *name, bool afresh,
-                           int64_t step) {
+                           int64_t step, bool eval_again) {
     char path[PPI_PATH_SIZE];
     PPI_TRY(ppi_path_join(path, sizeof path, log->dir, name));
-    if (!afresh) PPI_TRY(rewind_file(path, step));
-    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (afresh ? O_TRUNC : 0), 0644);
+    if (!afresh) PPI_TRY(rewind_file(path, step, eval_again));
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (afresh ? O_TRUNC : 0), 0666);
     return *fd < 0 ? ppi_fail_errno("cannot open '%s'", path) : PP_OK;
 }
 
 static pp_status add_column(ppi_runlog *log, const char *tag, size_t len) {
-    if (log->n_columns == MAX_COLUMNS) return PP_OK;
+    if (log->n_columns == MAX_COLUMNS) {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "progress.csv: column '%.*s' is one more than the %d possible", (int)len,
+                        tag, MAX_COLUMNS);
+    }
     char *copy = ppi_malloc(len + 1);
     if (copy == NULL) return ppi_oom("a column name");
     memcpy(copy, tag, len);
@@ -110,16 +123,16 @@ static pp_status read_heading(ppi_runlog *log) {
     return s;
 }
 
-pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step) {
+pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step, bool eval_again) {
     *out = NULL;
     ppi_runlog *log = ppi_calloc(1, sizeof *log);
     if (log == NULL) return ppi_oom("the run log");
     log->text = log->csv = log->jsonl = -1;
     snprintf(log->dir, sizeof log->dir, "%s", dir);
     pp_status s = ppi_dir_make(dir);
-    if (s == PP_OK) s = open_file(&log->text, log, "stdout.log", false, INT64_MAX);
-    if (s == PP_OK) s = open_file(&log->csv, log, "progress.csv", step == 0, step);
-    if (s == PP_OK) s = open_file(&log->jsonl, log, "metrics.jsonl", step == 0, step);
+    if (s == PP_OK) s = open_file(&log->text, log, "stdout.log", false, INT64_MAX, false);
+    if (s == PP_OK) s = open_file(&log->csv, log, "progress.csv", step == 0, step, false);
+    if (s == PP_OK) s = open_file(&log->jsonl, log, "metrics.jsonl", step == 0, step, eval_again);
     if (s == PP_OK) s = ppi_tb_create(&log->tb, dir);
     if (s == PP_OK && step > 0) s = read_heading(log);
     if (s != PP_OK) {
@@ -203,11 +216,11 @@ static pp_status write_csv(ppi_runlog *log, int64_t step, int64_t frames, double
                            const ppi_figure *figures, int n) {
     ppi_buf text = {0};
     if (log->n_columns == 0) {
-        ppi_buf_append_text(&text, "step,frames,wall");
         for (int i = 0; i < n; i++) {
             PPI_TRY(add_column(log, figures[i].tag, strlen(figures[i].tag)));
-            ppi_buf_printf(&text, ",%s", figures[i].tag);
         }
+        ppi_buf_append_text(&text, "step,frames,wall");
+        for (int i = 0; i < n; i++) ppi_buf_printf(&text, ",%s", figures[i].tag);
         ppi_buf_append_char(&text, '\n');
     }
     ppi_buf_printf(&text, "%" PRId64 ",%" PRId64 ",%.3f", step, frames, wall);
@@ -227,7 +240,9 @@ static pp_status write_jsonl(ppi_runlog *log, int64_t step, int64_t frames, doub
                              const ppi_figure *figures, int n) {
     ppi_buf text = {0};
     for (int i = 0; i < n; i++) {
-        ppi_buf_printf(&text, "{\"step\":%" PRId64 ",\"frames\":%" PRId64 ",\"wall\":%.3f,\"tag\":\"%s\",\"value\":",
+        ppi_buf_printf(&text,
+                       "{\"step\":%" PRId64 ",\"frames\":%" PRId64
+                       ",\"wall\":%.3f,\"tag\":\"%s\",\"value\":",
                        step, frames, wall, figures[i].tag);
         if (isfinite(figures[i].value)) {
             ppi_buf_printf(&text, "%.17g}\n", figures[i].value);
@@ -238,13 +253,27 @@ static pp_status write_jsonl(ppi_runlog *log, int64_t step, int64_t frames, doub
     return flush(log->jsonl, &text, "metrics.jsonl");
 }
 
-pp_status ppi_runlog_step(ppi_runlog *log, int64_t step, int64_t frames, double wall,
-                          const ppi_figure *figures, int n) {
+static pp_status write_events(ppi_runlog *log, int64_t step, const ppi_figure *figures, int n) {
     const double now = ppi_clock_wall();
-    PPI_TRY(write_csv(log, step, frames, wall, figures, n));
-    PPI_TRY(write_jsonl(log, step, frames, wall, figures, n));
     for (int i = 0; i < n; i++) {
         PPI_TRY(ppi_tb_scalar(log->tb, figures[i].tag, step, now, figures[i].value));
     }
     return ppi_tb_flush(log->tb);
+}
+
+pp_status ppi_runlog_step(ppi_runlog *log, int64_t step, int64_t frames, double wall,
+                          const ppi_figure *figures, int n) {
+    PPI_TRY(write_csv(log, step, frames, wall, figures, n));
+    PPI_TRY(write_jsonl(log, step, frames, wall, figures, n));
+    return write_events(log, step, figures, n);
+}
+
+pp_status ppi_runlog_eval(ppi_runlog *log, int64_t step, int64_t frames, double wall,
+                          const ppi_figure *figures, int n) {
+    for (int i = 0; i < n; i++) {
+        if (!isfinite(figures[i].value)) continue;
+        PPI_TRY(write_jsonl(log, step, frames, wall, &figures[i], 1));
+        PPI_TRY(write_events(log, step, &figures[i], 1));
+    }
+    return PP_OK;
 }

@@ -1,5 +1,5 @@
-/* The run folder: resolved options, version facts, a text log, and the figures of a run as CSV, JSON
-   lines and TensorBoard events, all written from one call per logged step. */
+/* The run folder: resolved options, version facts, a text log, and the figures of a run as CSV,
+   JSON lines and TensorBoard events, all written from one call per logged step. */
 #ifndef PPI_RUN_RUNLOG_H
 #define PPI_RUN_RUNLOG_H
 
@@ -19,10 +19,14 @@ typedef struct ppi_figure {
 
 typedef struct ppi_runlog ppi_runlog;
 
-/* Opens the logs of a run folder (made if missing). What an earlier, broken-off run logged after `step`
-   is dropped from the CSV and JSON lines, so that a resumed run leaves the same rows as an unbroken
-   one; 0 starts them afresh. */
-pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step);
+/* How every tag of an evaluation begins. */
+#define PPI_EVAL_TAG "charts/episodic_"
+
+/* Opens the logs of a run folder (made if missing). What an earlier, broken-off run logged after
+   `step` is dropped from the CSV and JSON lines, so that a resumed run leaves the same rows as an
+   unbroken one; 0 starts them afresh. eval_again: so are the figures of the evaluation at `step`.
+ */
+pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step, bool eval_again);
 /* Writes out what is pending and closes; frees also on failure. NULL is allowed. */
 pp_status ppi_runlog_close(ppi_runlog *log);
 
@@ -32,9 +36,14 @@ pp_status ppi_runlog_config(const char *dir, const ppi_options *options);
 pp_status ppi_runlog_version(const char *dir, const char *command);
 /* One line into stdout.log, with the time in front. */
 pp_status ppi_runlog_line(ppi_runlog *log, const char *fmt, ...) PPI_PRINTF(2, 3);
-/* Figures of one step. `frames` = emulator frames consumed (0 offline), wall = seconds of this run. The
-   first call fixes the columns of progress.csv. Everything is handed to the system at once. */
+/* Figures of one step. `frames` = emulator frames consumed, wall = seconds of this run. The first
+   call fixes the columns of progress.csv. Everything is handed to the system at once. */
 pp_status ppi_runlog_step(ppi_runlog *log, int64_t step, int64_t frames, double wall,
+                          const ppi_figure *figures, int n);
+/* Figures of an evaluation at this step, tags as PPI_EVAL_TAG says. They go to the JSON lines and
+   the events; progress.csv has one row per logged training step only. Values that are not finite
+   are left out. */
+pp_status ppi_runlog_eval(ppi_runlog *log, int64_t step, int64_t frames, double wall,
                           const ppi_figure *figures, int n);
 
 /* True when the folder exists and holds anything. */

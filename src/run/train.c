@@ -1,5 +1,5 @@
-/* The training loop. Batches and dropout are pure functions of (seed, step), so the step number, the
-   weights and the optimiser's moments are the whole state of a run. */
+/* The training loop. Batches and dropout are pure functions of (seed, step), so the step number,
+   the weights and the optimiser's moments are the whole state of a run. */
 #include "run/train.h"
 
 #include <inttypes.h>
@@ -12,9 +12,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/signal.h"
+#include "env/protocol.h"
 #include "run/checkpoint.h"
 #include "run/runlog.h"
 #include "run/train_job.h"
+
+enum { DESCRIPTION_SIZE = 512 };
 
 /* Everything a running job holds. */
 typedef struct trainer {
@@ -28,14 +31,31 @@ typedef struct trainer {
     ppi_batch batch;
     ppi_runlog *log;
     ppi_checkpoint_state state;
-    int64_t first;      /* step the loop starts at */
-    int64_t saved_step; /* step of the last checkpoint, -1 = none */
-    double start;       /* seconds */
+    int32_t *frame_skip; /* [games of the sampler] emulator frames of one agent step */
+    int64_t first;       /* step the loop starts at */
+    int64_t saved_step;  /* step of the last checkpoint, -1 = none */
+    bool same_run;       /* what was resumed from lies in this run folder */
+    double start;        /* seconds */
+    double evaluating;   /* seconds of evaluations since the start */
     double loss;
-    double tokens;      /* per step */
+    double tokens; /* per step */
 } trainer;
 
-static double elapsed(const trainer *t) { return ppi_clock_seconds() - t->start; }
+static double elapsed(const trainer *t) {
+    return ppi_clock_seconds() - t->start;
+}
+
+/* Seconds since the start that went into training. */
+static double training_seconds(const trainer *t) {
+    return elapsed(t) - t->evaluating;
+}
+
+/* An evaluation belongs behind the present step. */
+static bool eval_due(const trainer *t) {
+    const ppi_train_options *run = &t->job->run;
+    if (run->eval_every == 0 || t->state.step == 0) return false;
+    return t->state.step % run->eval_every == 0 || t->state.step == run->steps;
+}
 
 /* --- preparation ------------------------------------------------------------------------------ */
 
@@ -45,15 +65,16 @@ static pp_status default_run_dir(trainer *t) {
     char env[64] = "mix";
     bool one = true;
     const char *first = ppi_dataset_info(t->datasets[0])->env;
-    for (int i = 1; i < t->n_datasets; i++) one = one && strcmp(ppi_dataset_info(t->datasets[i])->env, first) == 0;
+    for (int i = 1; i < t->n_datasets; i++)
+        one = one && strcmp(ppi_dataset_info(t->datasets[i])->env, first) == 0;
     if (one) {
         snprintf(env, sizeof env, "%.60s", first);
         for (char *c = env; *c != '\0'; c++) {
             if (*c == '/') *c = '-';
         }
     }
-    snprintf(t->run_dir, sizeof t->run_dir, "runs/%s__%s__%" PRId64 "__%lld", env, t->job->method->name,
-             run->seed, (long long)ppi_clock_wall());
+    snprintf(t->run_dir, sizeof t->run_dir, "runs/%s__%s__%" PRId64 "__%lld", env,
+             t->job->method->name, run->seed, (long long)ppi_clock_wall());
     return PP_OK;
 }
 
@@ -65,15 +86,17 @@ static pp_status find_resume(trainer *t, ppi_checkpoint *ck, bool *resumed) {
     snprintf(t->run_dir, sizeof t->run_dir, "%s", run->out);
     if (run->resume[0] == '\0') {
         if (!ppi_run_dir_used(t->run_dir)) return PP_OK;
-        return ppi_fail(PP_ERR_EXISTS,
-                        "the run folder '%s' is not empty; go on with --resume auto, or choose another --out",
-                        t->run_dir);
+        return ppi_fail(
+            PP_ERR_EXISTS,
+            "the run folder '%s' is not empty; go on with --resume auto, or choose another --out",
+            t->run_dir);
     }
     if (automatic && t->run_dir[0] == '\0') {
         return ppi_fail(PP_ERR_ARGUMENT, "--resume auto needs --out, the run folder to go on with");
     }
     const char *from = automatic ? t->run_dir : run->resume;
-    pp_status s = automatic && !ppi_dir_exists(from) ? PP_ERR_NOT_FOUND : ppi_checkpoint_open(ck, from, false);
+    pp_status s = automatic && !ppi_dir_exists(from) ? PP_ERR_NOT_FOUND
+                                                     : ppi_checkpoint_open(ck, from, false);
     if (automatic && s == PP_ERR_NOT_FOUND) {
         ppi_log(PPI_LOG_INFO, "no checkpoint in %s, starting at step 0", t->run_dir);
         return PP_OK;
@@ -83,26 +106,33 @@ static pp_status find_resume(trainer *t, ppi_checkpoint *ck, bool *resumed) {
     snprintf(t->checkpoint, sizeof t->checkpoint, "%s", ck->folder);
     if (t->run_dir[0] == '\0') ppi_checkpoint_run_dir(t->run_dir, ck->folder);
     if (t->run_dir[0] == '\0') {
-        return ppi_fail(PP_ERR_ARGUMENT, "the checkpoint '%s' is in no run folder; say --out", ck->folder);
+        return ppi_fail(PP_ERR_ARGUMENT, "the checkpoint '%s' is in no run folder; say --out",
+                        ck->folder);
     }
     if (ck->method != t->job->method) {
-        return ppi_fail(PP_ERR_ARGUMENT, "'%s' is a run of method %s, not %s", ck->folder, ck->method->name,
-                        t->job->method->name);
+        return ppi_fail(PP_ERR_ARGUMENT, "'%s' is a run of method %s, not %s", ck->folder,
+                        ck->method->name, t->job->method->name);
     }
+    char own[PPI_PATH_SIZE];
+    PPI_TRY(ppi_path_join(own, sizeof own, t->run_dir, "checkpoints", ppi_path_base(ck->folder)));
+    t->same_run = ppi_dir_exists(own);
     return ppi_checkpoint_all_options(ck, t->job->set);
 }
 
 static pp_status open_data(trainer *t) {
     if (t->job->run.data[0] == '\0') return ppi_fail(PP_ERR_ARGUMENT, "no data given; use --data");
-    return ppi_dataset_open_list(&t->datasets, &t->n_datasets, t->job->run.data,
-                                 t->job->sampler_options.memory_mb << 20);
+    PPI_TRY(ppi_dataset_open_list(&t->datasets, &t->n_datasets, t->job->run.data,
+                                  t->job->sampler_options.memory_mb << 20));
+    for (int i = 0; i < t->n_datasets; i++) PPI_TRY(ppi_dataset_check_playable(t->datasets[i]));
+    return PP_OK;
 }
 
 static pp_status make_agent(trainer *t) {
     ppi_train_job *job = t->job;
     const pp_dataset_info *info = ppi_dataset_info(t->datasets[0]);
     t->state.obs = ppi_obs_spec_of(info->height, info->width, info->channels);
-    t->state.policy = ppi_dtype_is_bf16(job->run.dtype) ? PPI_POLICY_BF16 : PPI_POLICY_F32;
+    t->state.policy =
+        ppi_dtype_is_bf16(job->run.dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32;
     const ppi_agent_config cfg = {
         .method = job->method,
         .size = job->run.model,
@@ -112,8 +142,22 @@ static pp_status make_agent(trainer *t) {
         .policy = t->state.policy,
         .threads = ppi_thread_count(job->run.threads),
     };
-    PPI_TRY(ppi_agent_create(&t->agent, &cfg));
-    return ppi_agent_train_setup(t->agent, job->run.batch, job->run.steps);
+    const pp_status s = ppi_agent_create(&t->agent, &cfg);
+    return s == PP_ERR_SHAPE ? ppi_fail_context(s, "dataset %s", info->id) : s;
+}
+
+static pp_status find_frame_skips(trainer *t) {
+    const int games = ppi_sampler_game_count(t->sampler);
+    ppi_env_options plain;
+    ppi_env_options_default(&plain);
+    t->frame_skip = ppi_calloc((size_t)games, sizeof *t->frame_skip);
+    if (t->frame_skip == NULL) return ppi_oom("the games' frame skips");
+    for (int i = 0; i < games; i++) {
+        ppi_episode_rules rules;
+        PPI_TRY(ppi_episode_rules_for(&rules, ppi_sampler_game(t->sampler, i)->env, &plain));
+        t->frame_skip[i] = rules.frame_skip;
+    }
+    return PP_OK;
 }
 
 static pp_status make_sampler(trainer *t) {
@@ -128,11 +172,15 @@ static pp_status make_sampler(trainer *t) {
         snprintf(t->state.games[i], sizeof t->state.games[i], "%.63s", game->env);
         t->state.game_return[i] = game->mean_return;
     }
+    PPI_TRY(find_frame_skips(t));
     return ppi_batch_alloc(&t->batch, job->run.batch, job->sampler_options.window, &t->state.obs);
 }
 
-/* Fills in the recipe and turns "the recipe's" and "the machine's" into values. */
-static pp_status resolve(ppi_train_job *job) {
+pp_status ppi_train_job_resolve(ppi_train_job *job) {
+    if (strcmp(job->run.method, job->method->name) != 0) {
+        return ppi_fail(PP_ERR_ARGUMENT, "the options are of method %s, the command trains %s",
+                        job->run.method, job->method->name);
+    }
     PPI_TRY(ppi_method_apply_recipe(job->method, job->set, job->run.model));
     if (job->run.batch > 0) return PP_OK;
     char text[32];
@@ -144,53 +192,85 @@ static pp_status resume_state(trainer *t, const ppi_checkpoint *ck) {
     const ppi_train_options *run = &t->job->run;
     const ppi_obs_spec *obs = &ck->state.obs;
     if (obs->h != t->state.obs.h || obs->w != t->state.obs.w || obs->c != t->state.obs.c) {
-        return ppi_fail(PP_ERR_SHAPE, "'%s' was trained on %" PRId64 "x%" PRId64 "x%" PRId64
-                        " observations, the data have %" PRId64 "x%" PRId64 "x%" PRId64, ck->folder,
-                        obs->h, obs->w, obs->c, t->state.obs.h, t->state.obs.w, t->state.obs.c);
+        return ppi_fail(PP_ERR_SHAPE,
+                        "'%s' was trained on %" PRId64 "x%" PRId64 "x%" PRId64
+                        " observations, the data have %" PRId64 "x%" PRId64 "x%" PRId64,
+                        ck->folder, obs->h, obs->w, obs->c, t->state.obs.h, t->state.obs.w,
+                        t->state.obs.c);
     }
     if (ck->state.seed != (uint64_t)run->seed) {
-        ppi_log(PPI_LOG_WARN, "resuming with seed %" PRId64 ", the checkpoint had %" PRIu64, run->seed,
-                ck->state.seed);
+        ppi_log(PPI_LOG_WARN, "resuming with seed %" PRId64 ", the checkpoint had %" PRIu64,
+                run->seed, ck->state.seed);
     }
     PPI_TRY(ppi_checkpoint_load(ck, ppi_agent_params(t->agent), true));
     ppi_agent_params_changed(t->agent);
     t->first = t->state.step = t->saved_step = ck->state.step;
     t->state.wall = ck->state.wall;
+    t->state.agent_steps = ck->state.agent_steps;
+    t->state.emulator_frames = ck->state.emulator_frames;
+    if (t->state.agent_steps == 0 && t->first > 0) {
+        ppi_log(
+            PPI_LOG_WARN,
+            "%s does not say how many agent steps it has seen; time/agent_steps counts from here",
+            ck->folder);
+    }
+    if (!t->same_run) return PP_OK; /* another run's best checkpoint is not in this folder */
+    t->state.best_score = ck->state.best_score;
+    t->state.best_step = ck->state.best_step;
     return PP_OK;
 }
 
-static pp_status prepare_run(trainer *t, const ppi_checkpoint *ck, bool resumed) {
-    PPI_TRY(resolve(t->job));
+static pp_status load_parts(trainer *t, const ppi_checkpoint *ck, bool resumed) {
+    const ppi_train_options *run = &t->job->run;
+    PPI_TRY(ppi_train_job_resolve(t->job));
     PPI_TRY(open_data(t));
     if (t->run_dir[0] == '\0') PPI_TRY(default_run_dir(t));
     PPI_TRY(make_agent(t));
     PPI_TRY(make_sampler(t));
+    PPI_TRY(ppi_agent_train_setup(t->agent, run->batch, run->steps));
     if (resumed) PPI_TRY(resume_state(t, ck));
-    PPI_TRY(ppi_runlog_open(&t->log, t->run_dir, t->first));
-    PPI_TRY(ppi_runlog_config(t->run_dir, t->job->set));
-    PPI_TRY(ppi_runlog_version(t->run_dir, t->job->command));
-    t->state.seed = (uint64_t)t->job->run.seed;
+    t->state.seed = (uint64_t)run->seed;
     t->state.parameters = ppi_agent_params(t->agent)->n_real;
-    return ppi_sampler_prefetch(t->sampler, t->batch.B);
+    return ppi_train_eval_prepare(t->job, t->sampler);
 }
 
-static pp_status prepare(trainer *t) {
+/* Everything a run needs, short of its folder. */
+static pp_status load_all(trainer *t) {
     ppi_checkpoint ck = {0};
     bool resumed = false;
     t->saved_step = -1;
+    t->state.best_score = NAN;
     pp_status s = find_resume(t, &ck, &resumed);
-    if (s == PP_OK) s = prepare_run(t, &ck, resumed);
-    if (s == PP_OK) {
-        const ppi_train_options *run = &t->job->run;
-        s = ppi_runlog_line(t->log, "train %s/%s: %" PRId64 " parameters, %d games, %" PRId64
-                            " windows, batch %" PRId64 ", %s, %d threads, steps %" PRId64 "..%" PRId64,
-                            t->job->method->name, run->model, t->state.parameters,
-                            ppi_sampler_game_count(t->sampler), ppi_sampler_windows(t->sampler), run->batch,
-                            t->state.policy == PPI_POLICY_BF16 ? "bf16" : "f32",
-                            ppi_thread_count(run->threads), t->first, run->steps);
-    }
+    if (s == PP_OK) s = load_parts(t, &ck, resumed);
     ppi_checkpoint_close(&ck);
     return s;
+}
+
+static pp_status open_folder(trainer *t) {
+    PPI_TRY(ppi_runlog_open(&t->log, t->run_dir, t->first, t->same_run && eval_due(t)));
+    PPI_TRY(ppi_runlog_config(t->run_dir, t->job->set));
+    PPI_TRY(ppi_runlog_version(t->run_dir, t->job->command));
+    return ppi_sampler_prefetch(t->sampler, t->batch.B);
+}
+
+/* What is about to be trained, on one line. */
+static void describe(char *text, size_t size, const trainer *t) {
+    const ppi_train_options *run = &t->job->run;
+    snprintf(text, size,
+             "train %s/%s: %" PRId64 " parameters, games %d, windows %" PRId64 ", batch %" PRId64
+             ", %s, threads %d, steps %" PRId64 "..%" PRId64,
+             t->job->method->name, run->model, t->state.parameters,
+             ppi_sampler_game_count(t->sampler), ppi_sampler_windows(t->sampler), run->batch,
+             t->state.policy == PPI_DTYPE_POLICY_BF16 ? "bf16" : "f32",
+             ppi_thread_count(run->threads), t->first, run->steps);
+}
+
+static pp_status prepare(trainer *t) {
+    char text[DESCRIPTION_SIZE];
+    PPI_TRY(load_all(t));
+    PPI_TRY(open_folder(t));
+    describe(text, sizeof text, t);
+    return ppi_runlog_line(t->log, "%s", text);
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -200,14 +280,15 @@ static pp_status save(trainer *t) {
     if (t->saved_step == t->state.step) return PP_OK;
     ppi_checkpoint_state state = t->state;
     state.wall += elapsed(t);
-    PPI_TRY(ppi_checkpoint_write(folder, t->run_dir, &state, t->agent, t->job->set, t->job->run.checkpoint_keep));
+    PPI_TRY(ppi_checkpoint_write(folder, t->run_dir, &state, t->agent, t->job->set,
+                                 t->job->run.checkpoint_keep));
     memcpy(t->checkpoint, folder, sizeof folder);
     t->saved_step = t->state.step;
     return ppi_runlog_line(t->log, "checkpoint %s", folder);
 }
 
 static double rate(const trainer *t) {
-    const double seconds = elapsed(t);
+    const double seconds = training_seconds(t);
     return seconds > 0 ? (double)(t->state.step - t->first) / seconds : 0;
 }
 
@@ -220,11 +301,37 @@ static pp_status log_step(trainer *t, const ppi_metrics *m) {
     }
     figures[n++] = (ppi_figure){"charts/SPS", rate(t)};
     figures[n++] = (ppi_figure){"time/tokens_per_second", rate(t) * t->tokens};
-    figures[n++] = (ppi_figure){"time/agent_steps", 0};
-    figures[n++] = (ppi_figure){"time/emulator_frames", 0};
-    PPI_TRY(ppi_runlog_step(t->log, t->state.step, 0, t->state.wall + elapsed(t), figures, n));
-    return ppi_runlog_line(t->log, "step %" PRId64 "/%" PRId64 " loss %.6g steps/s %.3g tok/s %.0f", t->state.step,
-                           t->job->run.steps, t->loss, rate(t), rate(t) * t->tokens);
+    figures[n++] = (ppi_figure){"time/agent_steps", (double)t->state.agent_steps};
+    figures[n++] = (ppi_figure){"time/emulator_frames", (double)t->state.emulator_frames};
+    PPI_TRY(ppi_runlog_step(t->log, t->state.step, t->state.emulator_frames,
+                            t->state.wall + elapsed(t), figures, n));
+    return ppi_runlog_line(t->log, "step %" PRId64 "/%" PRId64 " loss %.6g steps/s %.3g tok/s %.0f",
+                           t->state.step, t->job->run.steps, t->loss, rate(t), rate(t) * t->tokens);
+}
+
+/* Adds the rows of the batch to what the run has consumed. */
+static void count_data(trainer *t) {
+    for (int64_t i = 0; i < t->batch.B * t->batch.T; i++) {
+        if (t->batch.pad[i]) continue;
+        t->state.agent_steps++;
+        t->state.emulator_frames += t->frame_skip[t->batch.game[i]];
+    }
+}
+
+/* Plays the checkpoint of this step; `best` names it from now on when none before scored as much.
+   The score is in the state of the checkpoints after it. */
+static pp_status evaluate(trainer *t) {
+    const double begin = ppi_clock_seconds();
+    double score = NAN;
+    ppi_checkpoint_state state = t->state;
+    state.wall += elapsed(t);
+    PPI_TRY(ppi_train_eval(&score, t->job, t->run_dir, t->checkpoint, &state, t->log));
+    t->evaluating += ppi_clock_seconds() - begin;
+    if (!isfinite(score) || score <= t->state.best_score) return PP_OK;
+    PPI_TRY(ppi_checkpoint_mark_best(t->run_dir, t->state.step));
+    t->state.best_score = score;
+    t->state.best_step = t->state.step;
+    return ppi_runlog_line(t->log, "best checkpoint is step %" PRId64, t->state.step);
 }
 
 static pp_status one_step(trainer *t) {
@@ -240,10 +347,11 @@ static pp_status one_step(trainer *t) {
         return ppi_fail(PP_ERR_NUMERIC, "step %" PRId64 ": losses/total is %g", step, t->loss);
     }
     t->state.step = step + 1;
+    count_data(t);
     const bool last = t->state.step == t->job->run.steps;
     if (t->state.step % t->job->run.log_every == 0 || last) PPI_TRY(log_step(t, &m));
-    if (t->state.step % t->job->run.checkpoint_every == 0 || last) PPI_TRY(save(t));
-    return PP_OK;
+    if (t->state.step % t->job->run.checkpoint_every == 0 || last || eval_due(t)) PPI_TRY(save(t));
+    return eval_due(t) ? evaluate(t) : PP_OK;
 }
 
 /* Ctrl-C: everything is saved, and the text says how to go on. */
@@ -251,13 +359,16 @@ static pp_status stop(trainer *t) {
     PPI_TRY(save(t));
     ppi_runlog_line(t->log, "interrupted at step %" PRId64, t->state.step);
     return ppi_fail(PP_ERR_INTERRUPTED,
-                    "stopped at step %" PRId64 " of %" PRId64 ", saved in %s; go on with: polyplay train %s --out %s --resume auto",
-                    t->state.step, t->job->run.steps, t->checkpoint, t->job->method->name, t->run_dir);
+                    "stopped at step %" PRId64 " of %" PRId64
+                    ", saved in %s; go on with: polyplay train %s --out %s --resume auto",
+                    t->state.step, t->job->run.steps, t->checkpoint, t->job->method->name,
+                    t->run_dir);
 }
 
 static pp_status explain(const trainer *t, pp_status s) {
     if (s == PP_OK || s == PP_ERR_INTERRUPTED) return s;
-    if (t->checkpoint[0] == '\0') return ppi_fail(s, "%s (no checkpoint was written yet)", pp_last_error());
+    if (t->checkpoint[0] == '\0')
+        return ppi_fail(s, "%s (no checkpoint was written yet)", pp_last_error());
     return ppi_fail(s, "%s (the last good checkpoint is %s)", pp_last_error(), t->checkpoint);
 }
 
@@ -266,12 +377,17 @@ static pp_status loop(trainer *t) {
     char note[96];
     t->start = ppi_clock_seconds();
     ppi_progress_start(&progress, "train", "steps", t->job->run.steps, t->first);
-    while (t->state.step < t->job->run.steps) {
+    /* A checkpoint does not know the evaluation that follows it, so a resumed run repeats that one.
+     */
+    pp_status s = t->same_run && eval_due(t) ? evaluate(t) : PP_OK;
+    while (s == PP_OK && t->state.step < t->job->run.steps) {
         if (ppi_interrupted()) return stop(t);
-        PPI_TRY(one_step(t));
+        s = one_step(t);
         snprintf(note, sizeof note, "loss %.4f tok/s %.0f", t->loss, rate(t) * t->tokens);
         ppi_progress_update(&progress, t->state.step, note);
     }
+    if (s == PP_ERR_INTERRUPTED) return stop(t);
+    PPI_TRY(s);
     ppi_progress_finish(&progress);
     return save(t);
 }
@@ -279,8 +395,29 @@ static pp_status loop(trainer *t) {
 static void release(trainer *t) {
     ppi_sampler_destroy(t->sampler);
     ppi_batch_free(&t->batch);
+    ppi_free(t->frame_skip);
     if (t->agent != NULL) ppi_agent_destroy(t->agent);
     if (t->datasets != NULL) ppi_dataset_close_list(t->datasets, t->n_datasets);
+}
+
+static void fill_result(ppi_train_result *result, const trainer *t, pp_status s) {
+    memset(result, 0, sizeof *result);
+    snprintf(result->run_dir, sizeof result->run_dir, "%.1023s", t->run_dir);
+    snprintf(result->checkpoint, sizeof result->checkpoint, "%.1023s", t->checkpoint);
+    result->step = t->state.step;
+    result->loss = t->loss;
+    result->steps_per_second = s == PP_OK ? rate(t) : 0;
+    result->tokens_per_second = result->steps_per_second * t->tokens;
+}
+
+/* Closes the log, with a failure as its last line. The first failure is the one that is told: on a
+   full disk the log cannot be written either. */
+static pp_status close_log(trainer *t, pp_status s) {
+    char text[PPI_ERROR_TEXT_SIZE];
+    snprintf(text, sizeof text, "%s", pp_last_error());
+    if (s != PP_OK && t->log != NULL) ppi_runlog_line(t->log, "stopped: %s", text);
+    const pp_status closed = ppi_runlog_close(t->log);
+    return s != PP_OK ? ppi_fail(s, "%s", text) : closed;
 }
 
 pp_status ppi_train(ppi_train_job *job, ppi_train_result *result) {
@@ -288,21 +425,25 @@ pp_status ppi_train(ppi_train_job *job, ppi_train_result *result) {
     if (t == NULL) return ppi_oom("a training run");
     t->job = job;
     pp_status s = prepare(t);
+    if (s == PP_OK) s = explain(t, loop(t));
+    if (result != NULL) fill_result(result, t, s);
+    release(t);
+    s = close_log(t, s);
+    ppi_free(t);
+    return s;
+}
+
+pp_status ppi_train_check(ppi_train_job *job, ppi_buf *report) {
+    char text[DESCRIPTION_SIZE];
+    trainer *t = ppi_calloc(1, sizeof *t);
+    if (t == NULL) return ppi_oom("a training run");
+    t->job = job;
+    pp_status s = load_all(t);
     if (s == PP_OK) {
-        s = explain(t, loop(t));
-        if (s != PP_OK) ppi_runlog_line(t->log, "stopped: %s", pp_last_error());
-    }
-    if (result != NULL) {
-        memset(result, 0, sizeof *result);
-        snprintf(result->run_dir, sizeof result->run_dir, "%.1023s", t->run_dir);
-        snprintf(result->checkpoint, sizeof result->checkpoint, "%.1023s", t->checkpoint);
-        result->step = t->state.step;
-        result->loss = t->loss;
-        result->steps_per_second = s == PP_OK ? rate(t) : 0;
-        result->tokens_per_second = result->steps_per_second * t->tokens;
+        describe(text, sizeof text, t);
+        s = ppi_buf_printf(report, "%s, run folder %s\n", text, t->run_dir);
     }
     release(t);
-    const pp_status closed = ppi_runlog_close(t->log);
     ppi_free(t);
-    return s != PP_OK ? s : closed;
+    return s;
 }

@@ -9,6 +9,7 @@
 
 #include <polyplay/status.h>
 
+#include "base/buf.h"
 #include "base/options.h"
 
 /* Order of the choices of --dtype. */
@@ -29,6 +30,10 @@ typedef struct ppi_train_options {
     int64_t checkpoint_every; /* --checkpoint.every STEPS */
     int64_t checkpoint_keep;  /* --checkpoint.keep K */
     int64_t log_every;        /* --log.every STEPS */
+    int64_t eval_every;       /* --eval.every STEPS, 0 = no evaluations */
+    char eval_env[8192];      /* --eval.env: ids or sets; empty = the games of the data */
+    int64_t eval_episodes;    /* --eval.episodes of each game */
+    int64_t eval_seed;        /* --eval.seed: episode e is played with seed + e */
 } ppi_train_options;
 extern const ppi_option_table ppi_train_option_table;
 
@@ -40,6 +45,9 @@ pp_status ppi_train_job_create(ppi_train_job **out, const char *method);
 void ppi_train_job_destroy(ppi_train_job *job);
 /* All options of the job (run, data, method, optimiser), to be filled by ppi_options_parse_args. */
 ppi_options *ppi_train_job_options(ppi_train_job *job);
+/* Fills what is still open: the recipe of the model's size, and its batch for --batch 0. ppi_train
+   does it itself; before, for showing the options. */
+pp_status ppi_train_job_resolve(ppi_train_job *job);
 const ppi_train_options *ppi_train_job_run_options(const ppi_train_job *job);
 /* Text stored in version.json; NULL = left out. Not copied. */
 void ppi_train_job_command(ppi_train_job *job, const char *command_line);
@@ -56,9 +64,14 @@ typedef struct ppi_train_result {
 
 /* Trains. PP_ERR_EXISTS for a run folder that is not empty when --resume is not given;
    PP_ERR_INTERRUPTED after Ctrl-C (the step is finished and saved, the text says how to go on);
-   PP_ERR_NUMERIC names step and tensor of a loss or gradient that is not finite; PP_ERR_NO_SPACE when
-   the disk is full. In each case the last good checkpoint stays. result may be NULL. */
+   PP_ERR_NUMERIC names step and tensor of a loss or gradient that is not finite; PP_ERR_NO_SPACE
+   when the disk is full. In each case the last good checkpoint stays. result may be NULL. */
 pp_status ppi_train(ppi_train_job *job, ppi_train_result *result);
+
+/* Everything ppi_train does before its first step, short of making the run folder: opens the
+   datasets and what is resumed from, makes the network and its plan, and reads the weights. Appends
+   one line about the run to report. Failures as for ppi_train. */
+pp_status ppi_train_check(ppi_train_job *job, ppi_buf *report);
 
 /* dtype option -> true for bf16: AUTO means bf16 where the processor has AVX512_BF16. */
 bool ppi_dtype_is_bf16(int dtype);

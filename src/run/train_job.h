@@ -3,17 +3,29 @@
 #define PPI_RUN_TRAIN_JOB_H
 
 #include "data/sampler.h"
+#include "env/protocol.h"
 #include "method/method.h"
+#include "run/checkpoint.h"
+#include "run/runlog.h"
 #include "run/train.h"
 
 struct ppi_train_job {
     const ppi_method *method;
     ppi_train_options run;
     ppi_sampler_options sampler_options;
+    ppi_env_options env; /* of the evaluations */
     void *method_options;
     ppi_options *set;
     const char *command; /* borrowed, may be NULL */
 };
+
+/* Settles eval.env (empty = the games of the data) and checks it; nothing without eval.every. */
+pp_status ppi_train_eval_prepare(ppi_train_job *job, const ppi_sampler *sampler);
+/* Plays a checkpoint of this run under the run's options, writes <run>/eval/step_N.json and logs
+   the figures. *score compares evaluations of the run, see ppi_eval_score. */
+pp_status ppi_train_eval(double *score, const ppi_train_job *job, const char *run_dir,
+                         const char *checkpoint, const ppi_checkpoint_state *state,
+                         ppi_runlog *log);
 
 /* Memory of one batch for an agent; the arrays are released by ppi_batch_free. */
 pp_status ppi_batch_alloc(ppi_batch *out, int64_t batch, int64_t window, const ppi_obs_spec *obs);

@@ -11,32 +11,122 @@
 #define FIELD(name) offsetof(ppi_train_options, name)
 
 static const ppi_option rows[] = {
-    {.name = "method", .type = PPI_OPT_STR, .offset = FIELD(method), .size = 32, .def = "",
+    {.name = "method",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(method),
+     .size = 32,
+     .def = "",
      .help = "Method that is trained; given as the first word."},
-    {.name = "model", .type = PPI_OPT_STR, .offset = FIELD(model), .size = 32, .def = "small",
+    {.name = "model",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(model),
+     .size = 32,
+     .def = "small",
      .help = "Size of the network, for example tiny, small, 10m."},
-    {.name = "data", .type = PPI_OPT_STR, .offset = FIELD(data), .size = 8192, .def = "",
+    {.name = "data",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(data),
+     .size = 8192,
+     .def = "",
      .help = "Datasets: folders, Minari ids or globs, separated by commas."},
-    {.name = "steps", .type = PPI_OPT_I64, .offset = FIELD(steps), .def = "1000", .min = 1, .max = 1e12,
-     .help = "Updates to make, those of a resumed run included.", .alias = "total-timesteps"},
-    {.name = "batch", .type = PPI_OPT_I64, .offset = FIELD(batch), .def = "0", .min = 0, .max = 65536,
+    {.name = "steps",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(steps),
+     .def = "1000",
+     .min = 1,
+     .max = 1e12,
+     .help = "Updates to make, those of a resumed run included.",
+     .alias = "total-timesteps"},
+    {.name = "batch",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(batch),
+     .def = "0",
+     .min = 0,
+     .max = 65536,
      .help = "Windows per update; 0 takes the recipe's."},
-    {.name = "out", .type = PPI_OPT_STR, .offset = FIELD(out), .size = 1024, .def = "",
+    {.name = "out",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(out),
+     .size = 1024,
+     .def = "",
      .help = "Run folder; empty makes a name under runs/."},
-    {.name = "seed", .type = PPI_OPT_I64, .offset = FIELD(seed), .def = "1", .min = 0, .max = 9e15,
+    {.name = "seed",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(seed),
+     .def = "1",
+     .min = 0,
+     .max = 9e15,
      .help = "Seed of initial weights, batches and dropout."},
-    {.name = "threads", .type = PPI_OPT_I64, .offset = FIELD(threads), .def = "0", .min = 0, .max = 1024,
+    {.name = "threads",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(threads),
+     .def = "0",
+     .min = 0,
+     .max = 1024,
      .help = "Threads; 0 takes every processor."},
-    {.name = "dtype", .type = PPI_OPT_CHOICE, .offset = FIELD(dtype), .def = "auto", .choices = "auto|f32|bf16",
+    {.name = "dtype",
+     .type = PPI_OPT_CHOICE,
+     .offset = FIELD(dtype),
+     .def = "auto",
+     .choices = "auto|f32|bf16",
      .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
-    {.name = "resume", .type = PPI_OPT_STR, .offset = FIELD(resume), .size = 1024, .def = "",
-     .help = "Checkpoint or run folder to go on from; auto takes the newest whole checkpoint of --out."},
-    {.name = "checkpoint.every", .type = PPI_OPT_I64, .offset = FIELD(checkpoint_every), .def = "500", .min = 1,
-     .max = 1e12, .help = "Updates between checkpoints; one is always written at the end."},
-    {.name = "checkpoint.keep", .type = PPI_OPT_I64, .offset = FIELD(checkpoint_keep), .def = "3", .min = 0,
-     .max = 1e6, .help = "Checkpoints that stay; 0 keeps all."},
-    {.name = "log.every", .type = PPI_OPT_I64, .offset = FIELD(log_every), .def = "10", .min = 1, .max = 1e9,
+    {.name = "resume",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(resume),
+     .size = 1024,
+     .def = "",
+     .help = "Checkpoint or run folder to go on from; auto takes the newest whole checkpoint of "
+             "--out."},
+    {.name = "checkpoint.every",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(checkpoint_every),
+     .def = "500",
+     .min = 1,
+     .max = 1e12,
+     .help = "Updates between checkpoints; one is always written at the end."},
+    {.name = "checkpoint.keep",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(checkpoint_keep),
+     .def = "3",
+     .min = 0,
+     .max = 1e6,
+     .help = "Checkpoints that stay; 0 keeps all."},
+    {.name = "log.every",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(log_every),
+     .def = "10",
+     .min = 1,
+     .max = 1e9,
      .help = "Updates between rows of the logs."},
+    {.name = "eval.every",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(eval_every),
+     .def = "0",
+     .min = 0,
+     .max = 1e12,
+     .help = "Updates between evaluations, each of a checkpoint written for it; 0 makes none."},
+    {.name = "eval.env",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(eval_env),
+     .size = 8192,
+     .def = "",
+     .help = "Environments the evaluations play: ids or sets, separated by commas; empty takes the "
+             "games of the data."},
+    {.name = "eval.episodes",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(eval_episodes),
+     .def = "16",
+     .min = 1,
+     .max = 1e7,
+     .help = "Episodes of each game in an evaluation."},
+    {.name = "eval.seed",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(eval_seed),
+     .def = "1000000",
+     .min = 0,
+     .max = 9e15,
+     .help = "Episode e of an evaluation is played with seed + e; the default keeps clear of the "
+             "seeds of `eval`."},
 };
 const ppi_option_table ppi_train_option_table = {"run", rows, (int)(sizeof rows / sizeof rows[0])};
 
@@ -45,12 +135,15 @@ bool ppi_dtype_is_bf16(int dtype) {
     return dtype == PPI_DTYPE_USE_BF16;
 }
 
-int ppi_thread_count(int64_t threads) { return threads > 0 ? (int)threads : ppi_cpu_count(); }
+int ppi_thread_count(int64_t threads) {
+    return threads > 0 ? (int)threads : ppi_cpu_count();
+}
 
 static pp_status bind(ppi_train_job *job) {
     PPI_TRY(ppi_options_create(&job->set));
     PPI_TRY(ppi_options_bind(job->set, &ppi_train_option_table, &job->run));
     PPI_TRY(ppi_options_bind(job->set, &ppi_sampler_option_table, &job->sampler_options));
+    PPI_TRY(ppi_options_bind(job->set, &ppi_env_option_table, &job->env));
     return ppi_method_bind(job->method, job->set, job->method_options);
 }
 
@@ -80,6 +173,12 @@ void ppi_train_job_destroy(ppi_train_job *job) {
     ppi_free(job);
 }
 
-ppi_options *ppi_train_job_options(ppi_train_job *job) { return job->set; }
-const ppi_train_options *ppi_train_job_run_options(const ppi_train_job *job) { return &job->run; }
-void ppi_train_job_command(ppi_train_job *job, const char *command_line) { job->command = command_line; }
+ppi_options *ppi_train_job_options(ppi_train_job *job) {
+    return job->set;
+}
+const ppi_train_options *ppi_train_job_run_options(const ppi_train_job *job) {
+    return &job->run;
+}
+void ppi_train_job_command(ppi_train_job *job, const char *command_line) {
+    job->command = command_line;
+}

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,8 @@ pp_status ppi_score_normalise(double *out, double score, const ppi_score_referen
     *out = NAN;
     if (!isfinite(reference->random) || !isfinite(reference->human)) return PP_OK;
     if (reference->human <= reference->random) {
-        return ppi_fail(PP_ERR_NUMERIC, "reference score %g of table %s is not above random play at %g",
+        return ppi_fail(PP_ERR_NUMERIC,
+                        "reference score %g of table %s is not above random play at %g",
                         reference->human, reference->table, reference->random);
     }
     *out = (score - reference->random) / (reference->human - reference->random);
@@ -42,59 +42,38 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double *sorted(const double *x, int64_t n) {
-    if (n < 1) return NULL;
-    double *copy = ppi_malloc((size_t)n * sizeof *copy);
-    if (copy == NULL) return NULL;
-    memcpy(copy, x, (size_t)n * sizeof *copy);
-    qsort(copy, (size_t)n, sizeof *copy, ascending);
-    return copy;
+void ppi_stats_sort(double *x, int64_t n) {
+    if (n > 1) qsort(x, (size_t)n, sizeof *x, ascending);
 }
 
-/* Of sorted values. */
-static double trimmed(const double *x, int64_t n, double share) {
+double ppi_stats_trimmed_mean(const double *x, int64_t n, double share) {
     const int64_t cut = (int64_t)floor(share * (double)n);
     return ppi_stats_mean(x + cut, n - 2 * cut);
 }
 
-static double percentile(const double *x, int64_t n, double p) {
+double ppi_stats_percentile(const double *x, int64_t n, double p) {
+    if (n < 1) return NAN;
     const double at = p / 100.0 * (double)(n - 1);
     const int64_t i = (int64_t)floor(at);
     if (i >= n - 1) return x[n - 1];
     return x[i] + (at - (double)i) * (x[i + 1] - x[i]);
 }
 
-double ppi_stats_percentile(const double *x, int64_t n, double p) {
-    double *s = sorted(x, n);
-    const double value = s != NULL ? percentile(s, n, p) : NAN;
-    ppi_free(s);
-    return value;
-}
-
-double ppi_stats_median(const double *x, int64_t n) { return ppi_stats_percentile(x, n, 50); }
-
-double ppi_stats_trimmed_mean(const double *x, int64_t n, double share) {
-    double *s = sorted(x, n);
-    const double value = s != NULL ? trimmed(s, n, share) : NAN;
-    ppi_free(s);
-    return value;
-}
-
 int64_t ppi_stats_distinct(const double *x, int64_t n) {
-    double *s = sorted(x, n);
-    int64_t count = s != NULL ? 1 : 0;
-    for (int64_t i = 1; s != NULL && i < n; i++) count += s[i] > s[i - 1];
-    ppi_free(s);
+    int64_t count = n > 0;
+    for (int64_t i = 1; i < n; i++) count += x[i] > x[i - 1];
     return count;
 }
 
 const char *ppi_aggregate_name(ppi_aggregate a) {
-    static const char *const names[PPI_AGGREGATE_COUNT] = {"mean", "median", "iqm", "optimality_gap"};
+    static const char *const names[PPI_AGGREGATE_COUNT] = {"mean", "median", "iqm",
+                                                           "optimality_gap"};
     return a < PPI_AGGREGATE_COUNT ? names[a] : "unknown";
 }
 
 /* The aggregate with scratch [runs * tasks], apart from s. */
-static double aggregate(ppi_aggregate a, const double *s, int64_t runs, int64_t tasks, double *scratch) {
+static double aggregate(ppi_aggregate a, const double *s, int64_t runs, int64_t tasks,
+                        double *scratch) {
     const int64_t n = runs * tasks;
     if (a == PPI_AGGREGATE_OPTIMALITY_GAP) {
         double sum = 0;
@@ -103,8 +82,8 @@ static double aggregate(ppi_aggregate a, const double *s, int64_t runs, int64_t 
     }
     if (a == PPI_AGGREGATE_IQM) {
         memcpy(scratch, s, (size_t)n * sizeof *s);
-        qsort(scratch, (size_t)n, sizeof *scratch, ascending);
-        return trimmed(scratch, n, 0.25);
+        ppi_stats_sort(scratch, n);
+        return ppi_stats_trimmed_mean(scratch, n, 0.25);
     }
     for (int64_t m = 0; m < tasks; m++) {
         double sum = 0;
@@ -112,17 +91,20 @@ static double aggregate(ppi_aggregate a, const double *s, int64_t runs, int64_t 
         scratch[m] = sum / (double)runs;
     }
     if (a == PPI_AGGREGATE_MEAN) return ppi_stats_mean(scratch, tasks);
-    qsort(scratch, (size_t)tasks, sizeof *scratch, ascending);
-    return percentile(scratch, tasks, 50);
+    ppi_stats_sort(scratch, tasks);
+    return ppi_stats_percentile(scratch, tasks, 50);
 }
 
 static pp_status check(int64_t runs, int64_t tasks) {
     if (runs > 0 && tasks > 0) return PP_OK;
-    return ppi_fail(PP_ERR_ARGUMENT, "an aggregate of %" PRId64 " runs and %" PRId64 " tasks, expected 1 or more of each",
+    return ppi_fail(PP_ERR_ARGUMENT,
+                    "an aggregate of %" PRId64 " runs and %" PRId64
+                    " tasks, expected 1 or more of each",
                     runs, tasks);
 }
 
-pp_status ppi_aggregate_value(double *out, ppi_aggregate a, const double *s, int64_t runs, int64_t tasks) {
+pp_status ppi_aggregate_value(double *out, ppi_aggregate a, const double *s, int64_t runs,
+                              int64_t tasks) {
     PPI_TRY(check(runs, tasks));
     double *scratch = ppi_malloc((size_t)(runs * tasks) * sizeof *scratch);
     if (scratch == NULL) return ppi_oom("scores");
@@ -131,7 +113,8 @@ pp_status ppi_aggregate_value(double *out, ppi_aggregate a, const double *s, int
     return PP_OK;
 }
 
-double ppi_stats_improvement(const double *x, int64_t runs_x, const double *y, int64_t runs_y, int64_t tasks) {
+double ppi_stats_improvement(const double *x, int64_t runs_x, const double *y, int64_t runs_y,
+                             int64_t tasks) {
     double sum = 0;
     for (int64_t m = 0; m < tasks; m++) {
         double u = 0;
@@ -147,12 +130,13 @@ double ppi_stats_improvement(const double *x, int64_t runs_x, const double *y, i
     return sum / (double)tasks;
 }
 
-pp_status ppi_stats_bootstrap(double *low, double *high, ppi_aggregate a, const double *s, int64_t runs,
-                              int64_t tasks, int64_t repetitions, double confidence, uint64_t seed) {
+pp_status ppi_stats_bootstrap(double *low, double *high, ppi_aggregate a, const double *s,
+                              int64_t runs, int64_t tasks, int64_t repetitions, double confidence,
+                              uint64_t seed) {
     PPI_TRY(check(runs, tasks));
     if (repetitions < 1 || !(confidence > 0 && confidence < 1)) {
-        return ppi_fail(PP_ERR_ARGUMENT, "a bootstrap of %" PRId64 " repetitions at confidence %g", repetitions,
-                        confidence);
+        return ppi_fail(PP_ERR_ARGUMENT, "a bootstrap of %" PRId64 " repetitions at confidence %g",
+                        repetitions, confidence);
     }
     const int64_t n = runs * tasks;
     double *values = ppi_malloc((size_t)repetitions * sizeof *values);
@@ -167,14 +151,15 @@ pp_status ppi_stats_bootstrap(double *low, double *high, ppi_aggregate a, const 
             ppi_rng_init(&rng, seed, PPI_RNG_BOOTSTRAP, (uint64_t)b);
             for (int64_t m = 0; m < tasks; m++) {
                 for (int64_t r = 0; r < runs; r++) {
-                    draw[r * tasks + m] = s[(int64_t)ppi_rng_below(&rng, (uint64_t)runs) * tasks + m];
+                    draw[r * tasks + m] =
+                        s[(int64_t)ppi_rng_below(&rng, (uint64_t)runs) * tasks + m];
                 }
             }
             values[b] = aggregate(a, draw, runs, tasks, scratch);
         }
-        qsort(values, (size_t)repetitions, sizeof *values, ascending);
-        *low = percentile(values, repetitions, 50.0 * (1.0 - confidence));
-        *high = percentile(values, repetitions, 50.0 * (1.0 + confidence));
+        ppi_stats_sort(values, repetitions);
+        *low = ppi_stats_percentile(values, repetitions, 50.0 * (1.0 - confidence));
+        *high = ppi_stats_percentile(values, repetitions, 50.0 * (1.0 + confidence));
     }
     ppi_free(values);
     ppi_free(draw);

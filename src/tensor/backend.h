@@ -31,6 +31,9 @@ typedef struct ppi_kernel_args {
     bool accumulate;      /* out[0] += result instead of out[0] = result (kernels that do not accept it are skipped) */
     void *workspace;      /* bytes asked for by setup, 64-aligned, shared with other nodes: no state across runs */
     void *state;          /* made by setup, freed by teardown */
+    /* When in[1] is a parameter in a plan without gradients: a number that changes when its values do, so that a kernel
+       may keep them in a layout of its own from run to run. NULL otherwise. */
+    const uint64_t *weight_version;
     const uint64_t *step; /* current step and seed, for DROPOUT */
     const uint64_t *seed;
     int threads;
@@ -84,10 +87,21 @@ const ppi_backend *ppi_cpu_backend(void);
 /* Reference kernels only: the oracle; also runs graphs in f64 (src/cpu/ref/). */
 const ppi_backend *ppi_cpu_reference_backend(void);
 
+/* How an op treats the rows of its operands (ops.def). */
+typedef enum ppi_row_rule {
+    PPI_ROWS_none,
+    PPI_ROWS_each,
+    PPI_ROWS_pair,
+    PPI_ROWS_query,
+    PPI_ROWS_slice,
+    PPI_ROWS_reshape
+} ppi_row_rule;
+
 /* Facts of an op from ops.def. */
 typedef struct ppi_op_info {
     const char *name;
     int min_in, max_in, n_out;
+    ppi_row_rule rows;
     uint32_t bf16_in, bf16_out;
     float tol_f32, tol_bf16;
     const char *doc;

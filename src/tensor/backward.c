@@ -69,6 +69,17 @@ static void mark_param(back *b, ppi_value v) {
     ppi_graph_mark(b->g, d, PPI_VALUE_PARAM_GRAD, ppi_graph_value(b->g, v)->param);
 }
 
+/* The loss and wrt keep all their rows. */
+static pp_status skip_dead_rows(ppi_graph *g, ppi_value loss, const ppi_value *wrt, int n_wrt) {
+    ppi_value *keep = ppi_calloc((size_t)n_wrt + 1, sizeof *keep);
+    if (!keep) return ppi_graph_fail(g, ppi_oom("backward pass"));
+    keep[0] = loss;
+    for (int i = 0; i < n_wrt; i++) keep[i + 1] = wrt[i];
+    const pp_status s = ppi_graph_skip_dead_rows(g, keep, n_wrt + 1);
+    ppi_free(keep);
+    return s;
+}
+
 static pp_status run(back *b, ppi_value loss, const ppi_value *wrt, int n_wrt, ppi_value *dwrt) {
     const float seed = 1.0f;
     find_needed(b, wrt, n_wrt);
@@ -86,20 +97,24 @@ static pp_status run(back *b, ppi_value loss, const ppi_value *wrt, int n_wrt, p
 
 pp_status ppi_graph_backward(ppi_graph *g, ppi_value loss, const ppi_value *wrt, int n_wrt, ppi_value *dwrt) {
     if (ppi_graph_status(g) != PP_OK) return ppi_graph_status(g);
-    const int n = ppi_graph_value_count(g);
+    int n = ppi_graph_value_count(g);
     const ppi_value_info *info = ppi_graph_value(g, loss);
     if (!info || ppi_shape_count(&info->shape) != 1) return ppi_graph_fail(g, ppi_fail(PP_ERR_SHAPE, "backward wants a loss of shape [1]"));
     for (int i = 0; i < n_wrt; i++) {
         if (wrt[i] < 0 || wrt[i] >= n) return ppi_graph_fail(g, ppi_fail(PP_ERR_ARGUMENT, "gradient asked for a value that does not exist"));
     }
+    PPI_TRY(skip_dead_rows(g, loss, wrt, n_wrt));
+    n = ppi_graph_value_count(g);
     back b = {.g = g, .n_values = n, .n_nodes = ppi_graph_node_count(g)};
     b.need = ppi_calloc((size_t)n, sizeof *b.need);
     b.grad = ppi_calloc((size_t)n, sizeof *b.grad);
+    const bool before = ppi_graph_allow_shrunk(g, true);
     pp_status s = b.need && b.grad ? PP_OK : ppi_graph_fail(g, ppi_oom("backward pass"));
     if (s == PP_OK) {
         for (int v = 0; v < n; v++) b.grad[v] = PPI_NONE;
         s = run(&b, loss, wrt, n_wrt, dwrt);
     }
+    ppi_graph_allow_shrunk(g, before);
     ppi_free(b.need);
     ppi_free(b.grad);
     return s;

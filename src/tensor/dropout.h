@@ -1,7 +1,8 @@
 /* The random bits of DROPOUT: element i of site s at step t is kept when its 32-bit Philox word is at
    least p * 2^32. Counter {i/4 low, i/4 high, step low, step high}, key {folded seed, site + 1}; element
    i takes word i % 4 of its block. Every kernel follows this rule, so a mask does not depend on the
-   kernel, the dtype or the thread count, and the gradient replays it. */
+   kernel, the dtype or the thread count, and the gradient replays it. With a list of rows, row r of the
+   operand takes the elements of row rows.at[r] of the tensor the mask was made for. */
 #ifndef PPI_TENSOR_DROPOUT_H
 #define PPI_TENSOR_DROPOUT_H
 

@@ -48,6 +48,11 @@ static void ppi_grad_slice(ppi_graph *g, const ppi_node *n, const ppi_value *dy,
     dx[0] = one(g, PPI_OP_SLICE_GRAD, 1, dy, &n->params, NULL);
 }
 
+static void ppi_grad_take_rows(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
+    (void)need;
+    dx[0] = one(g, PPI_OP_TAKE_ROWS_GRAD, 1, dy, &n->params, shape_of(g, n->in[0]));
+}
+
 static void ppi_grad_concat(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
     const int axis = n->params.concat.axis;
     int64_t start = 0;

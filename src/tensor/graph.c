@@ -24,6 +24,7 @@ struct ppi_graph {
     int n_nodes, cap_nodes;
     int n_names, cap_names;
     uint32_t n_sites; /* dropout sites given out */
+    bool allow_shrunk; /* the nodes being added may read values that lost rows */
     pp_status status;
 };
 
@@ -67,6 +68,33 @@ ppi_value ppi_graph_param_value(const ppi_graph *g, int index) {
         if ((g->value[v]->roles & PPI_VALUE_PARAM) && g->value[v]->param == index) return v;
     }
     return PPI_NONE;
+}
+
+bool ppi_graph_allow_shrunk(ppi_graph *g, bool allow) {
+    const bool before = g->allow_shrunk;
+    g->allow_shrunk = allow;
+    return before;
+}
+
+ppi_row_list *ppi_op_row_list(ppi_op op, ppi_op_params *params) {
+    switch (op) {
+    case PPI_OP_TAKE_ROWS:
+    case PPI_OP_TAKE_ROWS_GRAD: return &params->take.rows;
+    case PPI_OP_ATTENTION:
+    case PPI_OP_ATTENTION_GRAD: return &params->attention.mask.q_rows;
+    case PPI_OP_DROPOUT: return &params->dropout.rows;
+    default: return NULL;
+    }
+}
+
+pp_status ppi_op_rows_copy(ppi_op op, ppi_op_params *params, ppi_arena *arena) {
+    ppi_row_list *rows = ppi_op_row_list(op, params);
+    if (!rows || !rows->at) return PP_OK;
+    int32_t *copy = ppi_arena_alloc(arena, (size_t)rows->n * sizeof *copy);
+    if (!copy) return ppi_oom("rows of a node");
+    memcpy(copy, rows->at, (size_t)rows->n * sizeof *copy);
+    rows->at = copy;
+    return PP_OK;
 }
 
 int ppi_graph_name_count(const ppi_graph *g) { return g->n_names; }
@@ -163,10 +191,18 @@ ppi_value ppi_parameter(ppi_graph *g, const char *name, ppi_shape shape, ppi_ini
     return v;
 }
 
+/* A value that lost rows is no longer what its builder wrote. */
+static pp_status check_whole(const ppi_graph *g, ppi_value v, const char *user) {
+    if (!g->value[v]->shrunk || g->allow_shrunk) return PP_OK;
+    return ppi_fail(PP_ERR_ARGUMENT, "%s: %s holds only the rows that the loss reads; use it before ppi_graph_backward", user,
+                    g->value[v]->name);
+}
+
 ppi_value ppi_output(ppi_graph *g, const char *name, ppi_value v) {
     if (g->status != PP_OK) return PPI_NONE;
     pp_status s = PP_OK;
     if (v < 0 || v >= g->n_values) s = ppi_fail(PP_ERR_ARGUMENT, "output \"%s\" of a value that does not exist", name);
+    if (s == PP_OK) s = check_whole(g, v, name);
     if (s == PP_OK) s = add_name(g, name, v);
     if (s != PP_OK) {
         ppi_graph_fail(g, s);
@@ -183,22 +219,56 @@ ppi_value ppi_graph_find(const ppi_graph *g, const char *name) {
     return PPI_NONE;
 }
 
+static bool push_node(ppi_graph *g, ppi_node *node) {
+    void *table = g->node;
+    if (!grow(&table, &g->cap_nodes, g->n_nodes, sizeof *g->node)) return false;
+    g->node = table;
+    g->node[g->n_nodes++] = node;
+    return true;
+}
+
 static pp_status append(ppi_graph *g, const ppi_node *node, const ppi_infer *s, ppi_value *out) {
     const char *op = ppi_op_get(node->op)->name;
-    void *table = g->node;
     ppi_node *copy = ppi_arena_alloc(&g->arena, sizeof *copy);
-    if (!copy || !grow(&table, &g->cap_nodes, g->n_nodes, sizeof *g->node)) return ppi_oom("graph node");
-    g->node = table;
+    if (!copy || !push_node(g, copy)) return ppi_oom("graph node");
     *copy = *node;
+    PPI_TRY(ppi_op_rows_copy(copy->op, &copy->params, &g->arena));
     for (int i = 0; i < node->n_out; i++) {
         char name[48];
-        snprintf(name, sizeof name, i ? "%s_%d.%d" : "%s_%d", op, g->n_nodes, i);
+        snprintf(name, sizeof name, i ? "%s_%d.%d" : "%s_%d", op, g->n_nodes - 1, i);
         out[i] = add_value(g, s->dtype[i], &s->shape[i], PPI_VALUE_TEMP, name);
         if (out[i] == PPI_NONE) return g->status;
-        g->value[out[i]]->node = g->n_nodes;
+        g->value[out[i]]->node = g->n_nodes - 1;
         copy->out[i] = out[i];
     }
-    g->node[g->n_nodes++] = copy;
+    return PP_OK;
+}
+
+ppi_node **ppi_graph_take_nodes(ppi_graph *g, int *n) {
+    ppi_node **nodes = g->node;
+    *n = g->n_nodes;
+    g->node = NULL;
+    g->n_nodes = 0;
+    g->cap_nodes = 0;
+    return nodes;
+}
+
+pp_status ppi_graph_readd(ppi_graph *g, ppi_node *node, const ppi_shape *shape) {
+    const ppi_shape old = g->value[node->out[0]]->shape; /* also what ops with a wanted shape are asked for again */
+    ppi_infer s = {.op = node->op, .n_in = node->n_in, .params = &node->params, .want = shape ? shape : &old,
+                   .want_dtype = g->value[node->out[0]]->dtype};
+    const ppi_shape count = node->op == PPI_OP_SLICE ? ppi_shape1(old.dim[node->params.slice.axis]) : old;
+    if (node->op == PPI_OP_SLICE) s.want = &count;
+    for (int i = 0; i < node->n_in; i++) s.in[i] = g->value[node->in[i]];
+    PPI_TRY(ppi_infer_run(&s));
+    PPI_TRY(ppi_op_rows_copy(node->op, &node->params, &g->arena));
+    if (!push_node(g, node)) return ppi_oom("graph node");
+    for (int i = 0; i < node->n_out; i++) {
+        ppi_value_info *info = g->value[node->out[i]];
+        info->node = g->n_nodes - 1;
+        info->shrunk = info->shrunk || !ppi_shape_equal(&info->shape, &s.shape[i]);
+        info->shape = s.shape[i];
+    }
     return PP_OK;
 }
 
@@ -217,6 +287,8 @@ pp_status ppi_node_append(ppi_graph *g, ppi_op op, int n_in, const ppi_value *in
         if (in[i] < 0 || in[i] >= g->n_values) {
             return ppi_graph_fail(g, ppi_fail(PP_ERR_ARGUMENT, "input %d of %s is not a value of the graph", i, info->name));
         }
+        const pp_status whole = check_whole(g, in[i], info->name);
+        if (whole != PP_OK) return ppi_graph_fail(g, whole);
         node.in[i] = in[i];
         s.in[i] = g->value[in[i]];
     }
@@ -275,6 +347,10 @@ ppi_value ppi_slice(ppi_graph *g, ppi_value x, int axis, int64_t start, int64_t 
     return unary(g, PPI_OP_SLICE, x, &(ppi_op_params){.slice = {axis, start, step, 0}}, &want);
 }
 
+ppi_value ppi_take_rows(ppi_graph *g, ppi_value x, ppi_row_list rows, ppi_shape shape) {
+    return unary(g, PPI_OP_TAKE_ROWS, x, &(ppi_op_params){.take = {rows}}, &shape);
+}
+
 ppi_value ppi_concat(ppi_graph *g, const ppi_value *x, int n, int axis) {
     return one(g, PPI_OP_CONCAT, n, x, &(ppi_op_params){.concat = {axis}}, NULL);
 }
@@ -315,7 +391,7 @@ ppi_value ppi_layer_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value of
 ppi_value ppi_softmax(ppi_graph *g, ppi_value x) { return unary(g, PPI_OP_SOFTMAX, x, NULL, NULL); }
 
 ppi_value ppi_attention(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask) {
-    ppi_op_params p = {.attention = {heads, scale, {PPI_MASK_FULL, 0, 0, 0, -1}}};
+    ppi_op_params p = {.attention = {heads, scale, {.kind = PPI_MASK_FULL, .drop_slot = -1}}};
     if (mask) p.attention.mask = *mask;
     return one(g, PPI_OP_ATTENTION, 3, (ppi_value[]){q, k, v}, &p, NULL);
 }
@@ -330,7 +406,7 @@ ppi_value ppi_cross_entropy(ppi_graph *g, ppi_value logits, ppi_value targets) {
 
 ppi_value ppi_dropout(ppi_graph *g, ppi_value x, float p) {
     if (p == 0.0f) return x;
-    return unary(g, PPI_OP_DROPOUT, x, &(ppi_op_params){.dropout = {p, g->n_sites++}}, NULL);
+    return unary(g, PPI_OP_DROPOUT, x, &(ppi_op_params){.dropout = {p, g->n_sites++, {NULL, 0}}}, NULL);
 }
 
 ppi_value ppi_conv2d(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, int stride, int pad, ppi_act act) {

@@ -26,6 +26,7 @@ typedef struct ppi_value_info {
     int param;        /* index for PARAM and PARAM_GRAD, else -1 */
     const void *data; /* CONST */
     int node;         /* producing node, -1 for leaves */
+    bool shrunk;      /* holds only the rows that are read */
     char name[48];
 } ppi_value_info;
 
@@ -42,6 +43,8 @@ typedef struct ppi_graph ppi_graph;
 pp_status ppi_graph_create(ppi_graph **out, ppi_params *params); /* params may be NULL for graphs without */
 void ppi_graph_destroy(ppi_graph *g);
 pp_status ppi_graph_status(const ppi_graph *g);
+/* For builders: records a failure (the first one stays) and returns what the graph's status then is. */
+pp_status ppi_graph_fail(ppi_graph *g, pp_status s);
 int ppi_graph_node_count(const ppi_graph *g);
 int ppi_graph_value_count(const ppi_graph *g);
 const ppi_node *ppi_graph_node(const ppi_graph *g, int i);
@@ -68,6 +71,8 @@ ppi_value ppi_cast(ppi_graph *g, ppi_value x, ppi_dtype to, float scale);
 ppi_value ppi_reshape(ppi_graph *g, ppi_value x, ppi_shape shape);
 ppi_value ppi_permute(ppi_graph *g, ppi_value x, const int *perm);
 ppi_value ppi_slice(ppi_graph *g, ppi_value x, int axis, int64_t start, int64_t count, int64_t step);
+/* Listed rows (ascending) of x seen as [rows, last dim], in the given shape; the list is copied. */
+ppi_value ppi_take_rows(ppi_graph *g, ppi_value x, ppi_row_list rows, ppi_shape shape);
 ppi_value ppi_concat(ppi_graph *g, const ppi_value *x, int n, int axis);
 ppi_value ppi_add(ppi_graph *g, ppi_value a, ppi_value b);
 ppi_value ppi_mul(ppi_graph *g, ppi_value a, ppi_value b);
@@ -94,7 +99,13 @@ pp_status ppi_node_add(ppi_graph *g, ppi_op op, int n_in, const ppi_value *in, c
 
 /* Appends the backward graph of the scalar `loss` (shape [1]); the gradient of each parameter used becomes
    a PARAM_GRAD value (a parameter not reached by the loss gets no such value: its gradient block stays zero).
-   With `wrt` != NULL also returns d loss / d wrt[i] in dwrt[i]. */
+   With `wrt` != NULL also returns d loss / d wrt[i] in dwrt[i].
+   Rows that neither the loss, an output nor wrt needs are dropped from the graph first (ppi_graph_skip_dead_rows), so
+   mark outputs before: building on a value that lost rows fails. */
 pp_status ppi_graph_backward(ppi_graph *g, ppi_value loss, const ppi_value *wrt, int n_wrt, ppi_value *dwrt);
+
+/* Shrinks every value to the rows that outputs, parameter gradients and `keep` need; nodes between are rewritten, value
+   ids stay. Values of outputs and `keep` do not change. Calling it again changes nothing. */
+pp_status ppi_graph_skip_dead_rows(ppi_graph *g, const ppi_value *keep, int n_keep);
 
 #endif

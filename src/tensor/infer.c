@@ -116,6 +116,37 @@ static pp_status ppi_infer_slice_grad(ppi_infer *s) {
     return PP_OK;
 }
 
+/* True when the list names n rows of x in ascending order. */
+static bool rows_inside(const ppi_row_list *rows, const ppi_shape *x) {
+    const int64_t all = ppi_shape_count(x) / last_dim(x);
+    for (int64_t i = 0; i < rows->n; i++) {
+        if (rows->at[i] < (i ? rows->at[i - 1] + 1 : 0) || rows->at[i] >= all) return false;
+    }
+    return rows->at != NULL && rows->n > 0;
+}
+
+static pp_status ppi_infer_take_rows(ppi_infer *s) {
+    const ppi_row_list *rows = &s->params->take.rows;
+    const ppi_shape *x = shape_in(s, 0);
+    if (!s->want || !rows_inside(rows, x) || last_dim(s->want) != last_dim(x) || ppi_shape_count(s->want) != rows->n * last_dim(x)) {
+        return bad(s, "ascending rows of x and a result of as many");
+    }
+    s->shape[0] = *s->want;
+    s->dtype[0] = s->in[0]->dtype;
+    return PP_OK;
+}
+
+static pp_status ppi_infer_take_rows_grad(ppi_infer *s) {
+    const ppi_row_list *rows = &s->params->take.rows;
+    const ppi_shape *dy = shape_in(s, 0);
+    if (!s->want || !rows_inside(rows, s->want) || last_dim(s->want) != last_dim(dy) || ppi_shape_count(dy) != rows->n * last_dim(dy)) {
+        return bad(s, "ascending rows of the result and as many of dy");
+    }
+    s->shape[0] = *s->want;
+    s->dtype[0] = s->in[0]->dtype;
+    return PP_OK;
+}
+
 static pp_status ppi_infer_concat(ppi_infer *s) {
     const int axis = s->params->concat.axis;
     ppi_shape y = *shape_in(s, 0);

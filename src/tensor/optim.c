@@ -105,6 +105,7 @@ pp_status ppi_optim_step(const ppi_optim_options *o, ppi_params *p, const ppi_ba
                       .c1 = (float)(1.0 - pow(o->beta1, t)),
                       .c2 = (float)(1.0 - pow(o->beta2, t)),
                       .threads = threads};
+    p->version++;
     if (o->kind != PPI_OPTIM_LAMB) {
         adam_all(&u);
         return PP_OK;

@@ -129,6 +129,7 @@ static void init_normal(float *x, const ppi_param *t, uint64_t seed) {
 }
 
 void ppi_params_init(ppi_params *p, uint64_t seed) {
+    p->version++;
     for (int k = 0; k < p->count; k++) {
         const ppi_param *t = &p->item[k];
         float *x = p->master + t->offset;
@@ -141,5 +142,6 @@ void ppi_params_init(ppi_params *p, uint64_t seed) {
 }
 
 void ppi_params_sync(ppi_params *p, const ppi_backend *be, int threads) {
+    p->version++;
     if (p->compute) be->flat->to_bf16(p->compute, p->master, p->total, threads);
 }

@@ -32,7 +32,8 @@ typedef struct ppi_params {
     int count, capacity;
     int64_t total;   /* elements of a block, padding included */
     int64_t n_real;  /* elements without padding: the parameter count */
-    float *master;   /* [total] */
+    uint64_t version; /* grows with every change of the values: init, optimiser step, sync */
+    float *master;   /* [total]; call ppi_params_sync after writing to it */
     uint16_t *compute; /* [total] bf16 copy, NULL unless asked for */
     float *grad;     /* [total], NULL unless asked for */
     float *slot[2];  /* [total] optimiser moments, NULL unless asked for */
@@ -52,7 +53,7 @@ int ppi_params_find(const ppi_params *p, const char *name);
 pp_status ppi_params_alloc(ppi_params *p, unsigned roles);
 /* Draws initial values: element i of tensor "name" depends on (seed, name, i) only. */
 void ppi_params_init(ppi_params *p, uint64_t seed);
-/* Refreshes the bf16 copy from the master block; no effect without one. */
+/* Tells that the master block was written to: refreshes the bf16 copy where there is one, and what kernels keep of weights. */
 void ppi_params_sync(ppi_params *p, const ppi_backend *be, int threads);
 
 #endif

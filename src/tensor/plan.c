@@ -47,6 +47,7 @@ static pp_status load_values(ppi_plan *p, const ppi_graph *g) {
         snprintf(pv.name, sizeof pv.name, "%s", info->name);
         if (ppi_plan_add_value(p, &pv) < 0) return ppi_oom("plan values");
     }
+    for (int v = 0; v < p->n_values; v++) p->trains = p->trains || (p->value[v].roles & PPI_VALUE_PARAM_GRAD);
     p->n_graph_values = p->n_values;
     const int names = ppi_graph_name_count(g);
     p->name = ppi_calloc((size_t)names + 1, sizeof *p->name);
@@ -57,7 +58,7 @@ static pp_status load_values(ppi_plan *p, const ppi_graph *g) {
 }
 
 /* RESHAPE makes a view, every other live node a step. */
-static void load_steps(ppi_plan *p, const ppi_graph *g, const bool *live) {
+static pp_status load_steps(ppi_plan *p, const ppi_graph *g, const bool *live) {
     for (int i = 0; i < ppi_graph_node_count(g); i++) {
         const ppi_node *n = ppi_graph_node(g, i);
         if (!live[i]) continue;
@@ -71,7 +72,9 @@ static void load_steps(ppi_plan *p, const ppi_graph *g, const bool *live) {
         *s = (ppi_pstep){.op = n->op, .n_in = n->n_in, .n_out = n->n_out, .params = n->params, .workspace_buffer = -1};
         for (int j = 0; j < n->n_in; j++) s->in[j] = n->in[j];
         for (int j = 0; j < n->n_out; j++) s->out[j] = n->out[j];
+        PPI_TRY(ppi_op_rows_copy(s->op, &s->params, &p->lists));
     }
+    return PP_OK;
 }
 
 static pp_status load(ppi_plan *p, const ppi_graph *g) {
@@ -82,7 +85,7 @@ static pp_status load(ppi_plan *p, const ppi_graph *g) {
     pp_status s = live && wanted && p->step ? load_values(p, g) : ppi_oom("plan");
     if (s == PP_OK) {
         find_live(g, p->o.keep_all, live, wanted);
-        load_steps(p, g, live);
+        s = load_steps(p, g, live);
     }
     ppi_free(live);
     ppi_free(wanted);
@@ -112,7 +115,17 @@ static pp_status need_blocks(ppi_plan *p) {
     return PP_OK;
 }
 
-/* Model FLOPs of a step: two per multiply-add. */
+/* Query and key pairs that the mask of attention lets through, over the batch; q is input number `q`. */
+static double seen_pairs(const ppi_kernel_args *a, int q) {
+    const int64_t batch = a->in[q].shape.dim[0];
+    int64_t seen = 0;
+    for (int64_t i = 0; i < a->in[q].shape.dim[1]; i++) {
+        for (int64_t k = 0; k < a->in[q + 1].shape.dim[1]; k++) seen += ppi_mask_allows(&a->params.attention.mask, i, k);
+    }
+    return (double)(batch * seen);
+}
+
+/* FLOPs of a step: two per multiply-add. */
 static double step_flops(const ppi_kernel_args *a, ppi_op op) {
     const ppi_shape *x = &a->in[0].shape;
     const double out = (double)ppi_shape_count(&a->out[0].shape);
@@ -122,8 +135,8 @@ static double step_flops(const ppi_kernel_args *a, ppi_op op) {
         const double last = (double)x->dim[x->ndim - 1];
         return 2.0 * out * (a->params.matmul.trans_a ? (double)ppi_shape_count(x) / last : last);
     }
-    case PPI_OP_ATTENTION: return 4.0 * (double)ppi_shape_count(x) * (double)a->in[1].shape.dim[1];
-    case PPI_OP_ATTENTION_GRAD: return 8.0 * (double)ppi_shape_count(x) * (double)a->in[2].shape.dim[1];
+    case PPI_OP_ATTENTION: return 4.0 * seen_pairs(a, 0) * (double)x->dim[2];
+    case PPI_OP_ATTENTION_GRAD: return 10.0 * seen_pairs(a, 1) * (double)x->dim[2]; /* scores again, dp, dq, dk, dv */
     case PPI_OP_CONV2D: return 2.0 * out * (double)ppi_shape_count(&a->in[1].shape) / (double)a->out[0].shape.dim[3];
     case PPI_OP_CONV2D_GRAD_X: return 2.0 * (double)ppi_shape_count(x) * (double)ppi_shape_count(&a->in[1].shape) / (double)x->dim[3];
     case PPI_OP_CONV2D_GRAD_W: return 2.0 * (double)ppi_shape_count(x) * out / (double)x->dim[3];
@@ -135,22 +148,34 @@ static ppi_operand operand_of(const ppi_plan *p, int v) {
     return (ppi_operand){.dtype = p->value[p->value[v].root].dtype, .shape = p->value[v].shape};
 }
 
-static pp_status choose_kernel(ppi_plan *p, ppi_pstep *s) {
-    ppi_kernel_args *a = &s->args;
-    char text[PPI_STEP_TEXT];
-    *a = (ppi_kernel_args){.n_in = s->n_in, .n_out = s->n_out, .params = s->params, .step = &p->run_step, .seed = &p->o.seed,
-                           .threads = p->o.threads};
+/* The first kernel that accepts the step, NULL for none; completes the step's arguments as far as they are known. */
+static const ppi_kernel *first_kernel(const ppi_plan *p, const ppi_pstep *s, ppi_kernel_args *a, bool accumulate) {
+    *a = (ppi_kernel_args){.n_in = s->n_in, .n_out = s->n_out, .params = s->params, .accumulate = accumulate, .step = &p->run_step,
+                           .seed = &p->o.seed, .threads = p->o.threads};
     for (int j = 0; j < s->n_in; j++) a->in[j] = operand_of(p, s->in[j]);
     for (int j = 0; j < s->n_out; j++) a->out[j] = operand_of(p, s->out[j]);
+    if (!p->trains && s->n_in > 1 && (p->value[p->value[s->in[1]].root].roles & PPI_VALUE_PARAM)) a->weight_version = &p->params->version;
     for (const ppi_kernel *const *k = p->be->kernels(p->be, s->op); k && *k; k++) {
-        if ((*k)->accepts && !(*k)->accepts(a)) continue;
-        s->kernel = *k;
-        s->workspace_bytes = (*k)->workspace_size ? (*k)->workspace_size(a) : 0;
-        s->flops = step_flops(a, s->op);
-        ppi_log(PPI_LOG_DEBUG, "plan: %s by %s", ppi_plan_step_text(p, s, text), s->kernel->name);
-        return PP_OK;
+        if (!(*k)->accepts || (*k)->accepts(a)) return *k;
     }
-    return ppi_fail(PP_ERR_UNSUPPORTED, "backend %s has no kernel for %s", p->be->name, ppi_plan_step_text(p, s, text));
+    return NULL;
+}
+
+bool ppi_plan_can_accumulate(const ppi_plan *p, const ppi_pstep *s) {
+    ppi_kernel_args a;
+    const ppi_kernel *k = first_kernel(p, s, &a, false);
+    return k && k == first_kernel(p, s, &a, true);
+}
+
+static pp_status choose_kernel(ppi_plan *p, ppi_pstep *s) {
+    char text[PPI_STEP_TEXT];
+    ppi_kernel_args *a = &s->args;
+    s->kernel = first_kernel(p, s, a, a->accumulate);
+    if (!s->kernel) return ppi_fail(PP_ERR_UNSUPPORTED, "backend %s has no kernel for %s", p->be->name, ppi_plan_step_text(p, s, text));
+    s->workspace_bytes = s->kernel->workspace_size ? s->kernel->workspace_size(a) : 0;
+    s->flops = step_flops(a, s->op);
+    ppi_log(PPI_LOG_DEBUG, "plan: %s by %s", ppi_plan_step_text(p, s, text), s->kernel->name);
+    return PP_OK;
 }
 
 static pp_status set_up(ppi_plan *p) {
@@ -190,6 +215,7 @@ static void store_constants(ppi_plan *p) {
 static pp_status compile(ppi_plan *p, const ppi_graph *g) {
     PPI_TRY(load(p, g));
     PPI_TRY(ppi_plan_apply_policy(p));
+    PPI_TRY(ppi_plan_sum_in_place(p));
     mark_wanted(p);
     PPI_TRY(need_blocks(p));
     for (int i = 0; i < p->n_steps; i++) PPI_TRY(choose_kernel(p, &p->step[i]));
@@ -198,9 +224,10 @@ static pp_status compile(ppi_plan *p, const ppi_graph *g) {
     return set_up(p);
 }
 
-pp_status ppi_plan_create(ppi_plan **out, const ppi_graph *g, const ppi_backend *be, const ppi_plan_options *o) {
+pp_status ppi_plan_create(ppi_plan **out, ppi_graph *g, const ppi_backend *be, const ppi_plan_options *o) {
     *out = NULL;
     if (ppi_graph_status(g) != PP_OK) return ppi_graph_status(g);
+    if (!o->keep_all) PPI_TRY(ppi_graph_skip_dead_rows(g, NULL, 0));
     if (!be) return ppi_fail(PP_ERR_ARGUMENT, "plan without a backend");
     ppi_plan *p = ppi_calloc(1, sizeof *p);
     if (!p) return ppi_oom("plan");
@@ -230,6 +257,7 @@ void ppi_plan_destroy(ppi_plan *p) {
     ppi_free(p->step);
     ppi_free(p->buffer);
     ppi_free(p->name);
+    ppi_arena_free(&p->lists);
     ppi_free(p);
 }
 
@@ -266,23 +294,30 @@ static void exchange_f64(ppi_plan *p, bool in) {
     }
 }
 
-static pp_status run_step(ppi_plan *p, const ppi_pstep *s) {
-    if (!p->profile) return s->kernel->run(&s->args);
+/* `seconds` may be NULL. */
+static pp_status run_step(ppi_plan *p, const ppi_pstep *s, double *seconds) {
+    if (!p->profile && !seconds) return s->kernel->run(&s->args);
     const double start = ppi_clock_seconds();
     const pp_status st = s->kernel->run(&s->args);
-    ppi_plan_profile_line(p, s, ppi_clock_seconds() - start);
+    const double spent = ppi_clock_seconds() - start;
+    if (seconds) *seconds += spent;
+    if (p->profile) ppi_plan_profile_line(p, s, spent);
     return st;
 }
 
 pp_status ppi_plan_run(ppi_plan *p, uint64_t step) {
+    return ppi_plan_run_timed(p, step, NULL);
+}
+
+pp_status ppi_plan_run_timed(ppi_plan *p, uint64_t step, double *seconds) {
     p->run_step = step;
-    if (p->o.policy == PPI_POLICY_F64) exchange_f64(p, true);
+    if (p->o.policy == PPI_DTYPE_POLICY_F64) exchange_f64(p, true);
     for (int i = 0; i < p->n_steps; i++) {
-        const pp_status st = run_step(p, &p->step[i]);
+        const pp_status st = run_step(p, &p->step[i], seconds ? seconds + i : NULL);
         char text[PPI_STEP_TEXT];
         if (st != PP_OK) return ppi_fail_context(st, "%s by %s", ppi_plan_step_text(p, &p->step[i], text), p->step[i].kernel->name);
     }
-    if (p->o.policy == PPI_POLICY_F64) exchange_f64(p, false);
+    if (p->o.policy == PPI_DTYPE_POLICY_F64) exchange_f64(p, false);
     return PP_OK;
 }
 
@@ -292,4 +327,19 @@ double ppi_plan_flops(const ppi_plan *p) {
     double sum = 0.0;
     for (int i = 0; i < p->n_steps; i++) sum += p->step[i].flops;
     return sum;
+}
+
+int ppi_plan_step_count(const ppi_plan *p) { return p->n_steps; }
+
+static double operand_bytes(const ppi_operand *o) {
+    return o->data ? (double)ppi_shape_count(&o->shape) * (double)ppi_dtype_size(o->dtype) : 0.0;
+}
+
+void ppi_plan_step_cost(const ppi_plan *p, int step, ppi_step_cost *out) {
+    const ppi_pstep *s = &p->step[step];
+    *out = (ppi_step_cost){.op = ppi_op_get(s->op)->name, .kernel = s->kernel->name, .flops = s->flops, .out = s->args.out[0].shape,
+                           .low_precision = s->flops > 0.0 && s->args.in[0].dtype == PPI_BF16};
+    for (int j = 0; j < s->n_in; j++) out->bytes += operand_bytes(&s->args.in[j]);
+    for (int j = 0; j < s->n_out; j++) out->bytes += operand_bytes(&s->args.out[j]);
+    if (s->args.accumulate) out->bytes += operand_bytes(&s->args.out[0]);
 }

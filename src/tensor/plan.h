@@ -6,10 +6,10 @@
 #include "base/buf.h"
 #include "tensor/graph.h"
 
-typedef enum ppi_policy { PPI_POLICY_F32, PPI_POLICY_BF16, PPI_POLICY_F64 } ppi_policy;
+typedef enum ppi_dtype_policy { PPI_DTYPE_POLICY_F32, PPI_DTYPE_POLICY_BF16, PPI_DTYPE_POLICY_F64 } ppi_dtype_policy;
 
 typedef struct ppi_plan_options {
-    ppi_policy policy; /* BF16: values that only bf16-capable operands read are stored in bf16 (a pass over the graph);
+    ppi_dtype_policy policy; /* BF16: values that only bf16-capable operands read are stored in bf16 (a pass over the graph);
                           parameters read by such operands come from the compute copy. F64: reference backend, f32 leaves cast to f64, for gradient checks */
     int threads;
     uint64_t seed;     /* dropout */
@@ -18,9 +18,9 @@ typedef struct ppi_plan_options {
 
 typedef struct ppi_plan ppi_plan;
 
-/* Compiles g (not modified, may be destroyed afterwards together with nothing else: params and backend must outlive the plan).
-   Nodes whose results nothing reads are dropped. Errors name the node and its shapes. */
-pp_status ppi_plan_create(ppi_plan **out, const ppi_graph *g, const ppi_backend *be, const ppi_plan_options *o);
+/* Compiles g, which may be destroyed afterwards; params and backend must outlive the plan. Nodes whose results nothing
+   reads are dropped, and unless keep_all is set so are rows (ppi_graph_skip_dead_rows changes g). Errors name the node and its shapes. */
+pp_status ppi_plan_create(ppi_plan **out, ppi_graph *g, const ppi_backend *be, const ppi_plan_options *o);
 void ppi_plan_destroy(ppi_plan *p);
 /* Memory of an INPUT or OUTPUT value (or any value with keep_all); dtype through *dtype when not NULL. NULL if the value is not kept. */
 void *ppi_plan_data(const ppi_plan *p, ppi_value v, ppi_dtype *dtype);
@@ -31,8 +31,22 @@ void *ppi_plan_named(const ppi_plan *p, const char *name, ppi_shape *shape, ppi_
 pp_status ppi_plan_run(ppi_plan *p, uint64_t step);
 /* Bytes of the activation arena plus workspace. */
 size_t ppi_plan_bytes(const ppi_plan *p);
-/* Model FLOPs of one run (2 x multiply-adds of matmul, conv and attention). */
+/* FLOPs of one run: two per multiply-add of matmul, conv and attention; masked pairs of attention do not count. */
 double ppi_plan_flops(const ppi_plan *p);
+
+/* What a step is and what it has to do at least. */
+typedef struct ppi_step_cost {
+    const char *op;     /* "layer_norm" */
+    const char *kernel; /* "avx512:layer_norm" */
+    double flops;       /* as in ppi_plan_flops; 0 for ops that only pass over their operands */
+    double bytes;       /* of all operands, each read or written once */
+    ppi_shape out;
+    bool low_precision; /* a bf16 product */
+} ppi_step_cost;
+int ppi_plan_step_count(const ppi_plan *p);
+void ppi_plan_step_cost(const ppi_plan *p, int step, ppi_step_cost *out);
+/* As ppi_plan_run; adds the time of each step to seconds[ppi_plan_step_count]. */
+pp_status ppi_plan_run_timed(ppi_plan *p, uint64_t step, double *seconds);
 /* The printed plan: each step with its kernel, operands, offsets and lifetimes, then the memory map. */
 pp_status ppi_plan_print(const ppi_plan *p, ppi_buf *out);
 

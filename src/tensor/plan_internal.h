@@ -1,5 +1,5 @@
 /* A plan from inside: its values, steps and memory. The passes, in order: load (plan.c), policy
-   (plan_policy.c), kernels (plan.c), memory (plan_memory.c), set-up (plan.c). */
+   (plan_policy.c), sums (plan_accumulate.c), kernels (plan.c), memory (plan_memory.c), set-up (plan.c). */
 #ifndef PPI_TENSOR_PLAN_INTERNAL_H
 #define PPI_TENSOR_PLAN_INTERNAL_H
 
@@ -58,6 +58,7 @@ struct ppi_plan {
     ppi_pstep *step;
     ppi_pbuffer *buffer;
     ppi_pname *name;
+    ppi_arena lists; /* row lists of the steps */
     int n_values, cap_values, n_graph_values;
     int n_steps;
     int n_buffers;
@@ -66,12 +67,17 @@ struct ppi_plan {
     size_t arena_bytes;
     uint64_t run_step; /* what kernels see through args.step */
     bool profile;
+    bool trains; /* writes parameter gradients */
 };
 
 /* Appends a value; index or -1 without memory. Addresses of values change. */
 int ppi_plan_add_value(ppi_plan *p, const ppi_pvalue *v);
 /* Decides dtypes and inserts casts. */
 pp_status ppi_plan_apply_policy(ppi_plan *p);
+/* True when the kernel that would be chosen for the step can also add to its first output. */
+bool ppi_plan_can_accumulate(const ppi_plan *p, const ppi_pstep *s);
+/* Removes sums whose terms can be added where they are made. */
+pp_status ppi_plan_sum_in_place(ppi_plan *p);
 /* Lifetimes, in-place reuse, placement, arena, pointers. */
 pp_status ppi_plan_place(ppi_plan *p);
 

@@ -133,8 +133,8 @@ static pp_status insert_casts(ppi_plan *p, facts *f) {
 }
 
 pp_status ppi_plan_apply_policy(ppi_plan *p) {
-    if (p->o.policy == PPI_POLICY_F32) return PP_OK;
-    if (p->o.policy == PPI_POLICY_F64) {
+    if (p->o.policy == PPI_DTYPE_POLICY_F32) return PP_OK;
+    if (p->o.policy == PPI_DTYPE_POLICY_F64) {
         for (int v = 0; v < p->n_values; v++) {
             if (p->value[v].dtype == PPI_F32) p->value[v].dtype = PPI_F64;
         }

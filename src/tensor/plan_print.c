@@ -20,7 +20,7 @@ const char *ppi_plan_step_text(const ppi_plan *p, const ppi_pstep *s, char text[
         put(text, &at, j ? ", " : "(", ppi_dtype_name(x->dtype), ppi_shape_text(shape, &x->shape));
     }
     const ppi_operand *y = &s->args.out[0];
-    put(text, &at, ") -> ", ppi_dtype_name(y->dtype), ppi_shape_text(shape, &y->shape));
+    put(text, &at, s->args.accumulate ? ") += " : ") -> ", ppi_dtype_name(y->dtype), ppi_shape_text(shape, &y->shape));
     return text;
 }
 
@@ -46,7 +46,7 @@ static void print_steps(const ppi_plan *p, ppi_buf *out) {
         const ppi_pstep *s = &p->step[i];
         (void)ppi_buf_printf(out, "%4d %-24s", i, s->kernel->name);
         for (int j = 0; j < s->n_out; j++) print_place(p, s->out[j], out);
-        (void)ppi_buf_append_text(out, " <-");
+        (void)ppi_buf_append_text(out, s->args.accumulate ? " +=" : " <-");
         for (int j = 0; j < s->n_in; j++) print_place(p, s->in[j], out);
         if (s->flops > 0.0) (void)ppi_buf_printf(out, "  %.3f MFLOP", s->flops * 1e-6);
         (void)ppi_buf_append_char(out, '\n');
@@ -65,7 +65,7 @@ static void print_memory(const ppi_plan *p, ppi_buf *out) {
 }
 
 pp_status ppi_plan_print(const ppi_plan *p, ppi_buf *out) {
-    static const char *const policy[] = {[PPI_POLICY_F32] = "f32", [PPI_POLICY_BF16] = "bf16", [PPI_POLICY_F64] = "f64"};
+    static const char *const policy[] = {[PPI_DTYPE_POLICY_F32] = "f32", [PPI_DTYPE_POLICY_BF16] = "bf16", [PPI_DTYPE_POLICY_F64] = "f64"};
     (void)ppi_buf_printf(out, "plan: backend %s, policy %s, %d threads, %d steps, %.3f GFLOP\n", p->be->name, policy[p->o.policy],
                          p->o.threads, p->n_steps, ppi_plan_flops(p) * 1e-9);
     print_steps(p, out);

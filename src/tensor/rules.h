@@ -3,6 +3,7 @@
 #ifndef PPI_TENSOR_RULES_H
 #define PPI_TENSOR_RULES_H
 
+#include "base/arena.h"
 #include "tensor/graph.h"
 
 /* Input and result of a shape rule. `dtype` arrives as the dtype wanted for the outputs (CAST), and
@@ -31,10 +32,19 @@ ppi_grad_fn ppi_grad_rule(ppi_op op);
 /* As ppi_node_add with a wanted output dtype (CAST). */
 pp_status ppi_node_append(ppi_graph *g, ppi_op op, int n_in, const ppi_value *in, const ppi_op_params *params,
                           const ppi_shape *shape, ppi_dtype dtype, ppi_value *out);
-/* Records a failure in the graph and returns it. */
-pp_status ppi_graph_fail(ppi_graph *g, pp_status s);
 /* Adds a role to a value; PARAM_GRAD also takes the parameter's index. */
 void ppi_graph_mark(ppi_graph *g, ppi_value v, unsigned roles, int param);
+/* Takes the nodes out of the graph, which has none afterwards; the caller frees the table (the nodes stay the arena's)
+   and puts each back, changed or not, with ppi_graph_readd. */
+ppi_node **ppi_graph_take_nodes(ppi_graph *g, int *n);
+/* Appends a node that was taken out; its outputs keep their ids and get the shapes that now follow. `shape` as in ppi_node_add. */
+pp_status ppi_graph_readd(ppi_graph *g, ppi_node *node, const ppi_shape *shape);
+/* While set, nodes may read values that lost rows (differentiation). Returns what was set before. */
+bool ppi_graph_allow_shrunk(ppi_graph *g, bool allow);
+/* The row list of a node's parameters, NULL for ops without one. */
+ppi_row_list *ppi_op_row_list(ppi_op op, ppi_op_params *params);
+/* Replaces the row list of a node's parameters by a copy in the arena. */
+pp_status ppi_op_rows_copy(ppi_op op, ppi_op_params *params, ppi_arena *arena);
 /* Value of parameter `index` in this graph, or PPI_NONE. */
 ppi_value ppi_graph_param_value(const ppi_graph *g, int index);
 /* Named inputs and outputs, in order of marking. */

@@ -391,27 +391,14 @@ static pp_status write_fd(int fd, const char *path, const ppi_buf *header,
         PPI_TRY(ppi_file_write_all_fd(fd, order[i]->data, order[i]->bytes, path));
     }
     if (sha256_hex != NULL) ppi_sha256_final(&hash, sha256_hex);
-    return ppi_file_sync_fd(fd, path);
+    return PP_OK;
 }
 
 static pp_status write_file(const char *path, const ppi_buf *header,
                             const ppi_st_tensor *const *order, int n, char *sha256_hex) {
-    char tmp[PPI_PATH_SIZE];
-    char dir[PPI_PATH_SIZE];
-    PPI_TRY(ppi_path_dir(dir, sizeof dir, path));
-    if (snprintf(tmp, sizeof tmp, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof tmp) {
-        return ppi_fail(PP_ERR_ARGUMENT, "the path '%s' is too long", path);
-    }
-    const int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) return ppi_fail_errno("cannot create '%s'", tmp);
-    pp_status s = write_fd(fd, tmp, header, order, n, sha256_hex);
-    if (close(fd) != 0 && s == PP_OK) s = ppi_fail_errno("cannot close '%s'", tmp);
-    if (s == PP_OK) s = ppi_rename(tmp, path);
-    if (s != PP_OK) {
-        unlink(tmp);
-        return s;
-    }
-    return ppi_dir_sync(dir);
+    ppi_replace r;
+    PPI_TRY(ppi_replace_begin(&r, path));
+    return ppi_replace_end(&r, write_fd(r.fd, r.temporary, header, order, n, sha256_hex));
 }
 
 pp_status ppi_safetensors_write(const char *path, const ppi_st_tensor *tensors, int n,

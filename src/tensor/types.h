@@ -32,7 +32,15 @@ static inline int64_t ppi_shape_count(const ppi_shape *s) {
 
 typedef enum ppi_act { PPI_ACT_NONE, PPI_ACT_RELU, PPI_ACT_GELU_TANH, PPI_ACT_GELU_ERF, PPI_ACT_TANH, PPI_ACT_COUNT } ppi_act;
 
-/* Which keys a query may see. Query row i has absolute position q_offset + i; key rows start at 0.
+/* Some rows of a larger tensor: row i of the smaller one is row at[i] of the larger, ascending. at is NULL where all
+   rows are there. The list belongs to the graph or the plan that holds the node. */
+typedef struct ppi_row_list {
+    const int32_t *at;
+    int64_t n;
+} ppi_row_list;
+
+/* Which keys a query may see. Query row i has absolute position q_offset + i, or q_offset + q_rows.at[i]; key rows
+   start at 0.
    FULL: all. CAUSAL: k <= q. BLOCK_CAUSAL (Multi-Game Decision Transformer): k <= q, or q and k lie in
    the first `patches` slots of the same block of `stride` rows; and a key whose slot equals `drop_slot`
    in a block other than block 0 is never visible (drop_slot -1: none dropped). */
@@ -43,11 +51,12 @@ typedef struct ppi_mask {
     int32_t stride;
     int32_t patches;
     int32_t drop_slot;
+    ppi_row_list q_rows;
 } ppi_mask;
 
 /* True when query row i of the mask sees key row k. */
 static inline bool ppi_mask_allows(const ppi_mask *m, int64_t i, int64_t k) {
-    const int64_t q = m->q_offset + i;
+    const int64_t q = m->q_offset + (m->q_rows.at ? m->q_rows.at[i] : i);
     if (m->kind == PPI_MASK_FULL) return true;
     if (m->kind == PPI_MASK_CAUSAL) return k <= q;
     const int64_t kb = k / m->stride;
@@ -69,7 +78,9 @@ typedef union ppi_op_params {
     struct { float eps; } norm;
     struct { int heads; float scale; ppi_mask mask; } attention;
     struct { int64_t rows; } embedding;                            /* rows of the table (for the gradient) */
-    struct { float p; uint32_t site; } dropout;                    /* site: number of the dropout in its graph */
+    struct { float p; uint32_t site; ppi_row_list rows; } dropout; /* site: number of the dropout in its graph; rows: which rows of the
+                                                                      tensor that the mask was made for */
+    struct { ppi_row_list rows; } take;                            /* TAKE_ROWS and its gradient */
     struct { int stride, pad; ppi_act act; int64_t h, w; } conv;   /* h, w: input size (gradients); kernel size is in the weight shape */
 } ppi_op_params;
 

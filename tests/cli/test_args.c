@@ -18,8 +18,7 @@ typedef struct words {
     int argc;
 } words;
 
-static void set_words(words *w, const char *line)
-{
+static void set_words(words *w, const char *line) {
     char copy[512];
     char *save = NULL;
     strncpy(copy, line, sizeof(copy) - 1);
@@ -32,8 +31,7 @@ static void set_words(words *w, const char *line)
     }
 }
 
-static void join(const ppi_cli_args *args, char *out)
-{
+static void join(const ppi_cli_args *args, char *out) {
     out[0] = 0;
     for (int i = 0; i < args->argc; i++) {
         if (i) strcat(out, " ");
@@ -41,8 +39,7 @@ static void join(const ppi_cli_args *args, char *out)
     }
 }
 
-static void common_options_are_taken_out(void **state)
-{
+static void common_options_are_taken_out(void **state) {
     (void)state;
     words w = {0};
     ppi_cli_args args = {0};
@@ -57,8 +54,7 @@ static void common_options_are_taken_out(void **state)
     assert_string_equal(rest, "mgdt --steps 3 x=1");
 }
 
-static void missing_or_wrong_values_are_errors(void **state)
-{
+static void missing_or_wrong_values_are_errors(void **state) {
     (void)state;
     words w = {0};
     ppi_cli_args args = {0};
@@ -70,8 +66,7 @@ static void missing_or_wrong_values_are_errors(void **state)
     assert_non_null(strstr(pp_last_error(), "'gpu'"));
 }
 
-static void first_word_is_taken_unless_it_is_an_option(void **state)
-{
+static void first_word_is_taken_unless_it_is_an_option(void **state) {
     (void)state;
     words w = {0};
     ppi_cli_args args = {0};
@@ -82,10 +77,12 @@ static void first_word_is_taken_unless_it_is_an_option(void **state)
     set_words(&w, "optim.lr=1");
     assert_int_equal(ppi_cli_args_split(&args, w.argc, w.argv), PP_OK);
     assert_null(ppi_cli_args_take(&args));
+    set_words(&w, "runs/lr=1 --x 1");
+    assert_int_equal(ppi_cli_args_split(&args, w.argc, w.argv), PP_OK);
+    assert_string_equal(ppi_cli_args_take(&args), "runs/lr=1");
 }
 
-static void expect_resume(const char *line, bool is_switch, const char *expected)
-{
+static void expect_resume(const char *line, bool is_switch, const char *expected) {
     words w = {0};
     ppi_cli_args args = {0};
     char rest[512];
@@ -96,21 +93,21 @@ static void expect_resume(const char *line, bool is_switch, const char *expected
     assert_string_equal(rest, expected);
 }
 
-static void resume_takes_a_value_or_none(void **state)
-{
+static void resume_takes_a_value_or_none(void **state) {
     (void)state;
     expect_resume("--resume", false, "--resume=auto");
     expect_resume("--resume --steps 3", false, "--resume=auto --steps 3");
     expect_resume("--resume auto --steps 3", false, "--resume auto --steps 3");
     expect_resume("--resume runs/a", false, "--resume runs/a");
+    expect_resume("--resume runs/lr=1", false, "--resume runs/lr=1");
+    expect_resume("--resume steps=3", false, "--resume=auto steps=3");
     expect_resume("--steps 3", false, "--steps 3");
     expect_resume("--resume auto --steps 3", true, "--resume --steps 3");
     expect_resume("--resume=auto --steps 3", true, "--resume --steps 3");
     expect_resume("--resume", true, "--resume");
 }
 
-static void a_switch_takes_no_other_value(void **state)
-{
+static void a_switch_takes_no_other_value(void **state) {
     (void)state;
     words w = {0};
     ppi_cli_args args = {0};
@@ -120,8 +117,7 @@ static void a_switch_takes_no_other_value(void **state)
     assert_non_null(strstr(pp_last_error(), "'somewhere'"));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(common_options_are_taken_out),
         cmocka_unit_test(missing_or_wrong_values_are_errors),

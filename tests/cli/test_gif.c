@@ -8,7 +8,9 @@
 #include <cmocka.h>
 #include <gif_lib.h>
 
+#include "base/error.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "report/gif.h"
 
 enum { W = 40, H = 30 };
@@ -64,12 +66,22 @@ static int largest_error(const char *path, int pictures, int colours)
     return worst;
 }
 
+static void assert_file_count(const char *folder, int count)
+{
+    ppi_dir_listing list;
+    assert_int_equal(ppi_dir_list(folder, &list), PP_OK);
+    assert_int_equal(list.count, count);
+    ppi_dir_listing_free(&list);
+}
+
 static void few_colours_are_exact(void **state)
 {
     (void)state;
-    write_gif("few.gif", 5, 128);
-    assert_int_equal(largest_error("few.gif", 5, 128), 0);
-    assert_false(ppi_file_exists("few.gif.tmp"));
+    assert_int_equal(ppi_dir_remove("few"), PP_OK);
+    assert_int_equal(ppi_dir_make("few"), PP_OK);
+    write_gif("few/few.gif", 5, 128);
+    assert_int_equal(largest_error("few/few.gif", 5, 128), 0);
+    assert_file_count("few", 1);
 }
 
 static void all_256_colours_are_exact(void **state)
@@ -98,11 +110,41 @@ static void empty_gif_leaves_no_file(void **state)
 {
     (void)state;
     ppi_gif *gif;
-    assert_int_equal(ppi_gif_create(&gif, "empty.gif", W, H, 7), PP_OK);
+    assert_int_equal(ppi_dir_remove("empty"), PP_OK);
+    assert_int_equal(ppi_dir_make("empty"), PP_OK);
+    assert_int_equal(ppi_gif_create(&gif, "empty/empty.gif", W, H, 7), PP_OK);
     assert_int_equal(ppi_gif_finish(gif), PP_ERR_ARGUMENT);
     ppi_gif_destroy(gif);
-    assert_false(ppi_file_exists("empty.gif"));
-    assert_false(ppi_file_exists("empty.gif.tmp"));
+    assert_file_count("empty", 0);
+}
+
+/* Each write, sync and rename in turn: the old file stays, nothing is left beside it. */
+static void a_failure_keeps_the_old_file(void **state)
+{
+    (void)state;
+    static const struct {
+        ppi_fault_kind kind;
+        pp_status status;
+    } faults[] = {{PPI_FAULT_WRITE, PP_ERR_NO_SPACE},
+                  {PPI_FAULT_FSYNC, PP_ERR_IO},
+                  {PPI_FAULT_RENAME, PP_ERR_IO}};
+    uint8_t rgb[W * H * 3];
+    assert_int_equal(ppi_dir_remove("old"), PP_OK);
+    assert_int_equal(ppi_dir_make("old"), PP_OK);
+    write_gif("old/a.gif", 2, 16);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        ppi_gif *gif;
+        assert_int_equal(ppi_gif_create(&gif, "old/a.gif", W, H, 7), PP_OK);
+        fill(rgb, 0, 4);
+        assert_int_equal(ppi_gif_add(gif, rgb), PP_OK);
+        ppi_fault_set(faults[i].kind, 1);
+        assert_int_equal(ppi_gif_finish(gif), faults[i].status);
+        ppi_fault_clear();
+        assert_non_null(strstr(pp_last_error(), "old/a.gif"));
+        ppi_gif_destroy(gif);
+        assert_file_count("old", 1);
+        assert_int_equal(largest_error("old/a.gif", 2, 16), 0);
+    }
 }
 
 static void bad_arguments_are_refused(void **state)
@@ -123,6 +165,7 @@ int main(void)
         cmocka_unit_test(few_colours_are_exact),    cmocka_unit_test(all_256_colours_are_exact),
         cmocka_unit_test(many_colours_are_near),    cmocka_unit_test(one_colour_is_possible),
         cmocka_unit_test(empty_gif_leaves_no_file), cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(a_failure_keeps_the_old_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,7 +197,7 @@ static void bad_options(void **state) {
     (void)state;
     ppi_collect_options options = base_options("bad", 10);
     snprintf(options.policy, sizeof options.policy, "clever");
-    assert_fails(ppi_collect(&options, NULL), PP_ERR_ARGUMENT, "random or dirichlet");
+    assert_fails(ppi_collect(&options, NULL), PP_ERR_ARGUMENT, "random and dirichlet");
     options = base_options("bad", 10);
     snprintf(options.name, sizeof options.name, "plain");
     assert_fails(ppi_collect(&options, NULL), PP_ERR_ARGUMENT, "NAME-vN");

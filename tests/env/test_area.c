@@ -72,11 +72,40 @@ static void test_weights(void **state) {
     }
 }
 
+/* Every width with several heights, noise and the extremes, against the plain form. */
+static void test_vectors_equal_plain(void **state) {
+    (void)state;
+    enum { LARGEST = 6 * PPI_ATARI_SIDE };
+    static const int32_t heights[] = {84, 160, 210, 214, 220, 230, 250, 503};
+    static uint8_t in[LARGEST * LARGEST];
+    static float scratch[LARGEST * PPI_ATARI_SIDE];
+    uint8_t fast[PPI_ATARI_SIDE * PPI_ATARI_SIDE];
+    uint8_t plain[PPI_ATARI_SIDE * PPI_ATARI_SIDE];
+    uint32_t x = 11;
+    for (int32_t width = PPI_ATARI_SIDE; width <= LARGEST; width++) {
+        const int32_t height = heights[width % 8];
+        ppi_area_axis rows;
+        ppi_area_axis cols;
+        ppi_area_axis_init(&rows, height);
+        ppi_area_axis_init(&cols, width);
+        for (int32_t i = 0; i < height * width; i++) {
+            const uint32_t value = next_value(&x) % 1024;
+            in[i] = value < 256 ? (uint8_t)value : value < 640 ? 0 : 255;
+        }
+        memset(scratch, 0xff, sizeof(scratch));
+        ppi_area_resize(fast, in, &rows, &cols, scratch);
+        memset(scratch, 0xff, sizeof(scratch));
+        ppi_area_resize_plain(plain, in, &rows, &cols, scratch);
+        assert_memory_equal(fast, plain, sizeof(plain));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_opencv),
         cmocka_unit_test(test_flat_stays_flat),
         cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_vectors_equal_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

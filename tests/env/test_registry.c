@@ -104,11 +104,11 @@ static void test_protocols(void **state) {
         const char *name;
         double sticky;
         int32_t cap, noop_max;
-        bool fire;
+        bool fire, drop_last;
     } rows[] = {
-        {"dopamine", 0.25, 27000, 0, false}, {"mgdt", 0, 27000, 0, false},
-        {"mgdt-notebook", 0, 5000, 0, false}, {"jowa", 0, 108000, 0, false},
-        {"ale-vector", 0, 27000, 30, true},
+        {"dopamine", 0.25, 27000, 0, false, false}, {"mgdt", 0, 27000, 0, false, false},
+        {"mgdt-notebook", 0, 5000, 0, false, true}, {"jowa", 0, 108000, 0, false, false},
+        {"ale-vector", 0, 27000, 30, true, false},
     };
     ppi_env_options options;
     ppi_episode_rules rules;
@@ -121,9 +121,13 @@ static void test_protocols(void **state) {
         assert_int_equal(rules.cap, rows[i].cap);
         assert_int_equal(rules.noop_max, rows[i].noop_max);
         assert_int_equal(rules.fire_reset, rows[i].fire);
-        ASSERT_OK(ppi_episode_rules_for(&rules, "arcade/catch", &options));
-        assert_true(rules.sticky == 0);
-        assert_int_equal(rules.cap, 2500);
+        assert_int_equal(rules.drop_last_reward, rows[i].drop_last);
+        assert_int_equal(ppi_episode_rules_for(&rules, "arcade/catch", &options), PP_ERR_ARGUMENT);
+        ASSERT_ERROR_HAS(rows[i].name);
+        ASSERT_ERROR_HAS("played under 'suite'");
+        options.drop_last_reward = !rows[i].drop_last;
+        ASSERT_OK(ppi_episode_rules_for(&rules, "ale/pong", &options));
+        assert_int_equal(rules.drop_last_reward, !rows[i].drop_last);
     }
     options.sticky = 0.5;
     options.cap = 7;
@@ -134,6 +138,32 @@ static void test_protocols(void **state) {
     assert_int_equal(ppi_protocol_find(&index, "dopamin"), PP_ERR_NOT_FOUND);
     ASSERT_ERROR_HAS("dopamine");
     assert_null(ppi_protocol_name(99));
+}
+
+/* Without a name the kind of game decides; the arcade games' protocol fits no other game. */
+static void test_protocol_of_the_game(void **state) {
+    (void)state;
+    ppi_env_options options;
+    ppi_episode_rules rules;
+    ppi_env_options_default(&options);
+    assert_string_equal(ppi_protocol_name(options.protocol), "auto");
+    assert_int_equal(ppi_protocol_in_force("ale/pong", options.protocol), PPI_PROTOCOL_DOPAMINE);
+    assert_int_equal(ppi_protocol_in_force("ale/pong", PPI_PROTOCOL_JOWA), PPI_PROTOCOL_JOWA);
+    assert_int_equal(ppi_protocol_in_force("arcade/catch", options.protocol), PPI_PROTOCOL_SUITE);
+    ASSERT_OK(ppi_episode_rules_for(&rules, "ale/pong", &options));
+    assert_true(rules.sticky == 0.25);
+    assert_int_equal(rules.cap, 27000);
+    for (int k = 0; k < 2; k++) {
+        ASSERT_OK(ppi_episode_rules_for(&rules, "arcade/catch", &options));
+        assert_true(rules.sticky == 0);
+        assert_int_equal(rules.cap, 2500);
+        assert_int_equal(rules.noop_max, 0);
+        assert_false(rules.drop_last_reward);
+        options.protocol = PPI_PROTOCOL_SUITE;
+    }
+    assert_int_equal(ppi_episode_rules_for(&rules, "ale/pong", &options), PP_ERR_ARGUMENT);
+    ASSERT_ERROR_HAS("'suite'");
+    ASSERT_ERROR_HAS("ale/pong");
 }
 
 /* The option table's defaults are those of ppi_env_options_default. */
@@ -148,10 +178,13 @@ static void test_option_defaults(void **state) {
     ppi_env_options_default(&plain);
     assert_true(bound.sticky == plain.sticky && bound.cap == plain.cap);
     assert_true(bound.noop_max == plain.noop_max && bound.fire_reset == plain.fire_reset);
+    assert_true(bound.drop_last_reward == plain.drop_last_reward);
     assert_true(bound.protocol == plain.protocol && bound.view == plain.view);
     assert_true(bound.any_rom == plain.any_rom && bound.roms[0] == '\0');
     ASSERT_OK(ppi_options_set(set, "env.protocol", "jowa", "test"));
     assert_int_equal(bound.protocol, PPI_PROTOCOL_JOWA);
+    ASSERT_OK(ppi_options_set(set, "protocol", "mgdt", "test")); /* the short name */
+    assert_int_equal(bound.protocol, PPI_PROTOCOL_MGDT);
     ASSERT_OK(ppi_options_set(set, "env.noop_max", "30", "test"));
     assert_int_equal(bound.noop_max, 30);
     ppi_options_destroy(set);
@@ -184,14 +217,24 @@ static void test_rom_search(void **state) {
         ASSERT_ERROR_HAS("bytes");
     }
 
+    /* A folder named by hand is the only one: the same file elsewhere is not taken. */
+    ASSERT_OK(ppi_dir_make("roms-env"));
+    ASSERT_OK(ppi_file_write_atomic("roms-env/pong.bin", text, sizeof(text)));
     setenv("ALE_ROMS_DIR", "roms-env", 1);
     setenv("POLYPLAY_DEPS", "deps-nowhere", 1);
-    /* The set-up folder known at build time may hold the file; a name outside it cannot. */
+    assert_int_equal(ppi_env_find_rom(path, sizeof(path), md5, "pong", &options), PP_ERR_NOT_FOUND);
+    ASSERT_ERROR_HAS("60e0ea3cbe0913d39803477945e9e5ec");
+    ASSERT_ERROR_HAS("searched: roms-here; ");
+    ASSERT_ERROR_HAS("only one searched");
+    options.roms[0] = '\0';
+    ASSERT_OK(ppi_env_find_rom(path, sizeof(path), md5, "pong", &options));
+    assert_string_equal(path, "roms-env/pong.bin");
+    ASSERT_OK(ppi_dir_remove("roms-env"));
+    /* The set-up folder known at build time may hold the file. */
     const pp_status status = ppi_env_find_rom(path, sizeof(path), md5, "pong", &options);
     if (status != PP_OK) {
         assert_int_equal(status, PP_ERR_NOT_FOUND);
         ASSERT_ERROR_HAS("60e0ea3cbe0913d39803477945e9e5ec");
-        ASSERT_ERROR_HAS("roms-here");
         ASSERT_ERROR_HAS("roms-env");
         ASSERT_ERROR_HAS("deps-nowhere");
         ASSERT_ERROR_HAS("tools/setup");
@@ -222,10 +265,15 @@ static void test_plugin_search(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_counts), cmocka_unit_test(test_unknown_ids),
-        cmocka_unit_test(test_list),         cmocka_unit_test(test_expand),
-        cmocka_unit_test(test_protocols),    cmocka_unit_test(test_option_defaults),
-        cmocka_unit_test(test_rom_search),   cmocka_unit_test(test_plugin_search),
+        cmocka_unit_test(test_table_counts),
+        cmocka_unit_test(test_unknown_ids),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_protocols),
+        cmocka_unit_test(test_option_defaults),
+        cmocka_unit_test(test_rom_search),
+        cmocka_unit_test(test_plugin_search),
+        cmocka_unit_test(test_protocol_of_the_game),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,6 +84,44 @@ static void test_atari(void **state) {
     compare(ids, 0.25, 120);
 }
 
+/* So many small games that a step of all is worth a second thread. */
+static void test_crowd(void **state) {
+    (void)state;
+    enum { CROWD = 600, STEPS = 30, OBS = 10 * 5 * 2 };
+    static const char *ids[CROWD];
+    static uint64_t seeds[CROWD];
+    static uint8_t last[2][CROWD * OBS];
+    static double total[2][CROWD];
+    for (int i = 0; i < CROWD; i++) {
+        ids[i] = "arcade/catch";
+        seeds[i] = (uint64_t)i;
+    }
+    for (int threads = 1; threads <= 2; threads++) {
+        ppi_vec *vec = NULL;
+        ASSERT_OK(ppi_vec_create(&vec, ids, CROWD, NULL, threads));
+        assert_int_equal(ppi_vec_obs_size(vec), OBS);
+        ASSERT_OK(ppi_vec_reset_all(vec, seeds));
+        uint32_t x = 5;
+        for (int s = 0; s < STEPS; s++) {
+            int32_t actions[CROWD];
+            for (int i = 0; i < CROWD; i++) {
+                actions[i] = (int32_t)(next_value(&x) % 18);
+            }
+            ASSERT_OK(ppi_vec_step(vec, actions, NULL));
+            for (int i = 0; i < CROWD; i++) {
+                total[threads - 1][i] += ppi_vec_reward(vec)[i];
+                if (ppi_vec_terminated(vec)[i]) {
+                    ASSERT_OK(ppi_vec_reset(vec, i, (uint64_t)s));
+                }
+            }
+        }
+        memcpy(last[threads - 1], ppi_vec_obs(vec), sizeof(last[0]));
+        ppi_vec_destroy(vec);
+    }
+    assert_memory_equal(last[0], last[1], sizeof(last[0]));
+    assert_memory_equal(total[0], total[1], sizeof(total[0]));
+}
+
 static void test_inactive_is_untouched(void **state) {
     (void)state;
     const char *const ids[2] = {"arcade/catch", "arcade/catch"};
@@ -137,6 +175,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_catch),
         cmocka_unit_test(test_atari),
+        cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_inactive_is_untouched),
         cmocka_unit_test(test_shapes_must_agree),
         cmocka_unit_test(test_counts),

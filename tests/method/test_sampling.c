@@ -65,6 +65,25 @@ static void filters(void **state) {
     assert_false(ppi_sampling_probabilities(p, x, 18, &s));
 }
 
+static void infinite_logits(void **state) {
+    (void)state;
+    float x[4] = {0, -INFINITY, 1, -INFINITY};
+    double p[4];
+    ppi_sampling s = {.temperature = 0};
+    assert_true(ppi_sampling_probabilities(p, x, 4, &s));
+    assert_int_equal(count(p, 4), 2);
+    assert_true(p[1] <= 0 && p[3] <= 0);
+    s = (ppi_sampling){.temperature = 1, .percentile = 50, .top_k = 3};
+    assert_true(ppi_sampling_probabilities(p, x, 4, &s));
+    assert_int_equal(count(p, 4), 2);
+    x[0] = INFINITY;
+    assert_false(ppi_sampling_probabilities(p, x, 4, &s));
+    for (int i = 0; i < 4; i++) x[i] = -INFINITY;
+    assert_false(ppi_sampling_probabilities(p, x, 4, &s));
+    s.greedy = true;
+    assert_false(ppi_sampling_probabilities(p, x, 4, &s));
+}
+
 static void draws(void **state) {
     (void)state;
     const double p[4] = {0.5, 0, 0.25, 0.25};
@@ -79,6 +98,7 @@ static void draws(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(percentile), cmocka_unit_test(filters), cmocka_unit_test(draws)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(percentile), cmocka_unit_test(filters),
+                                       cmocka_unit_test(infinite_logits), cmocka_unit_test(draws)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,30 +1,16 @@
-/* Shared by the model tests: golden files of tools/golden_mgdt.py, the weights they were made with, and
-   programs (graph + plan) in one struct. */
+/* Shared by the model tests: golden files of tools/golden_mgdt.py, the weights they were made with,
+   and programs (graph + plan) in one struct. */
 #ifndef PPI_TEST_MGDT_GOLDEN_H
 #define PPI_TEST_MGDT_GOLDEN_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit/base_test.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/hash.h"
 #include "model/mgdt.h"
 #include "tensor/plan.h"
 #include "tensor/safetensors.h"
-
-#define CHECK_OK(expr)                                                                             \
-    do {                                                                                           \
-        const pp_status check_status_ = (expr);                                                    \
-        if (check_status_ != PP_OK) fail_msg("%s: %s: %s", #expr, pp_status_name(check_status_), pp_last_error()); \
-    } while (0)
 
 /* Index'th number in [-1, 1) of a key: splitmix64, 24 bits. */
 static inline double golden_unit(uint32_t key, uint64_t index) {
@@ -35,7 +21,9 @@ static inline double golden_unit(uint32_t key, uint64_t index) {
     return (double)(z >> 40) / 8388608.0 - 1.0;
 }
 
-static inline uint32_t golden_key(const char *name) { return ppi_crc32(0, name, strlen(name)); }
+static inline uint32_t golden_key(const char *name) {
+    return ppi_crc32(0, name, strlen(name));
+}
 
 static inline bool golden_ends_with(const char *s, const char *end) {
     const size_t n = strlen(s), m = strlen(end);
@@ -56,7 +44,8 @@ static inline void golden_weights(ppi_params *p) {
         } else if (golden_ends_with(t->name, "/b") || golden_ends_with(t->name, "/offset")) {
             scale = 0.1;
         }
-        for (int64_t k = 0; k < t->count; k++) p->master[t->offset + k] = (float)(base + scale * golden_unit(key, (uint64_t)k));
+        for (int64_t k = 0; k < t->count; k++)
+            p->master[t->offset + k] = (float)(base + scale * golden_unit(key, (uint64_t)k));
     }
 }
 
@@ -109,7 +98,8 @@ typedef struct golden_program {
     ppi_plan *plan;
 } golden_program;
 
-static inline golden_program golden_compile(ppi_params *p, const ppi_backend *be, ppi_policy policy, golden_builder build,
+static inline golden_program golden_compile(ppi_params *p, const ppi_backend *be,
+                                            ppi_dtype_policy policy, golden_builder build,
                                             const ppi_mgdt_config *c, int64_t batch) {
     golden_program g = {NULL, NULL};
     const ppi_plan_options o = {.policy = policy, .threads = 2, .seed = 1};
@@ -124,14 +114,20 @@ static inline void golden_program_free(golden_program *g) {
     ppi_graph_destroy(g->graph);
 }
 
-/* Registers all parameters of a configuration, allocates them and fills them with the golden weights. */
-static inline ppi_params *golden_params(const ppi_mgdt_config *c, unsigned roles) {
+/* Parameters of a configuration, registered by its forward graph, without memory. */
+static inline ppi_params *golden_register(const ppi_mgdt_config *c) {
     ppi_params *p = NULL;
     ppi_graph *g = NULL;
     CHECK_OK(ppi_params_create(&p));
     CHECK_OK(ppi_graph_create(&g, p));
     CHECK_OK(ppi_mgdt_build_forward(g, c, 1));
     ppi_graph_destroy(g);
+    return p;
+}
+
+/* The same with memory, filled with the golden weights. */
+static inline ppi_params *golden_params(const ppi_mgdt_config *c, unsigned roles) {
+    ppi_params *p = golden_register(c);
     CHECK_OK(ppi_params_alloc(p, roles));
     golden_weights(p);
     return p;
@@ -144,7 +140,8 @@ static inline void *golden_named(const golden_program *g, const char *name) {
 }
 
 /* Writes the inputs of the golden file into a plan of whole windows; the batch is 2. */
-static inline void golden_fill(const golden_program *g, const ppi_mgdt_config *c, const ppi_safetensors *st, bool train) {
+static inline void golden_fill(const golden_program *g, const ppi_mgdt_config *c,
+                               const ppi_safetensors *st, bool train) {
     const int64_t n = 2 * c->timesteps;
     const int64_t bytes = n * c->board_h * c->board_w * c->board_c;
     memcpy(golden_named(g, "frames"), golden_data(st, "frames", NULL), (size_t)bytes);

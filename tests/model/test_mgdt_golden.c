@@ -7,16 +7,19 @@ static const char *const files[] = {"mgdt_grey", "mgdt_planes", "mgdt_bc"};
 enum { FILE_COUNT = sizeof files / sizeof files[0] };
 
 /* The stored loss terms are action, reward, return; the first number is the total. */
-static void check_losses(const golden_program *g, const ppi_mgdt_config *c, const ppi_safetensors *st, double tol) {
+static void check_losses(const golden_program *g, const ppi_mgdt_config *c,
+                         const ppi_safetensors *st, double tol) {
     static const char *const names[] = {"loss", "loss_action", "loss_reward", "loss_return"};
     const double *want = golden_data(st, "losses", NULL);
     for (int i = 0; i < (c->conditioned ? 4 : 3); i++) {
         const float got = *(const float *)golden_named(g, names[i]);
-        if (!(fabs((double)got - want[i]) <= tol * fabs(want[i]))) fail_msg("%s is %.8g, expected %.8g", names[i], (double)got, want[i]);
+        if (!(fabs((double)got - want[i]) <= tol * fabs(want[i])))
+            fail_msg("%s is %.8g, expected %.8g", names[i], (double)got, want[i]);
     }
 }
 
-/* Gradients of more than 2048 elements are stored as every 7th element; three sums cover the rest. */
+/* Gradients of more than 2048 elements are stored as every 7th element; three sums cover the rest.
+ */
 static void check_gradient(const ppi_params *p, int i, const ppi_safetensors *st, double tol) {
     const ppi_param *t = &p->item[i];
     const float *g = p->grad + t->offset;
@@ -32,7 +35,8 @@ static void check_gradient(const ppi_params *p, int i, const ppi_safetensors *st
     free(got);
     /* The gradient of a key bias is zero but for rounding. */
     const bool zero = golden_ends_with(t->name, "attn/key/b");
-    if (!zero && !(error <= tol)) fail_msg("gradient of %s is off by %.3g of its largest element", t->name, error);
+    if (!zero && !(error <= tol))
+        fail_msg("gradient of %s is off by %.3g of its largest element", t->name, error);
 
     snprintf(name, sizeof name, "sums/%s", t->name);
     const double *sums = golden_data(st, name, NULL);
@@ -44,11 +48,14 @@ static void check_gradient(const ppi_params *p, int i, const ppi_safetensors *st
     }
     if (zero) return;
     const double size = sqrt(sums[1]) + 1e-30;
-    if (!(fabs(sqrt(square) - sqrt(sums[1])) <= tol * size)) fail_msg("norm of the gradient of %s: %g, expected %g", t->name, sqrt(square), size);
-    if (!(fabs(mixed - sums[2]) <= 3 * tol * size)) fail_msg("weighted sum of the gradient of %s: %g, expected %g", t->name, mixed, sums[2]);
+    if (!(fabs(sqrt(square) - sqrt(sums[1])) <= tol * size))
+        fail_msg("norm of the gradient of %s: %g, expected %g", t->name, sqrt(square), size);
+    if (!(fabs(mixed - sums[2]) <= 3 * tol * size))
+        fail_msg("weighted sum of the gradient of %s: %g, expected %g", t->name, mixed, sums[2]);
 }
 
-static void check_logits(const golden_program *g, const ppi_safetensors *st, const char *name, double tol) {
+static void check_logits(const golden_program *g, const ppi_safetensors *st, const char *name,
+                         double tol) {
     int64_t n = 0;
     const float *want = golden_data(st, name, &n);
     const double error = golden_error(golden_named(g, name), want, n);
@@ -56,10 +63,12 @@ static void check_logits(const golden_program *g, const ppi_safetensors *st, con
 }
 
 /* Forward and gradients of one file. */
-static void compare(const char *file, const ppi_backend *be, ppi_policy policy, double tol_logits, double tol_grad) {
+static void compare(const char *file, const ppi_backend *be, ppi_dtype_policy policy,
+                    double tol_logits, double tol_grad) {
     const ppi_mgdt_config c = golden_config(file);
     ppi_safetensors *st = golden_open(file);
-    ppi_params *p = golden_params(&c, PPI_ROLE_GRAD | (policy == PPI_POLICY_BF16 ? PPI_ROLE_COMPUTE : 0));
+    ppi_params *p =
+        golden_params(&c, PPI_ROLE_GRAD | (policy == PPI_DTYPE_POLICY_BF16 ? PPI_ROLE_COMPUTE : 0));
     ppi_params_sync(p, be, 2);
 
     golden_program g = golden_compile(p, be, policy, ppi_mgdt_build_forward, &c, 2);
@@ -82,25 +91,29 @@ static void compare(const char *file, const ppi_backend *be, ppi_policy policy, 
 
 static void f32(void **state) {
     (void)state;
-    for (int i = 0; i < FILE_COUNT; i++) compare(files[i], ppi_cpu_backend(), PPI_POLICY_F32, 1e-4, 1e-4);
+    for (int i = 0; i < FILE_COUNT; i++)
+        compare(files[i], ppi_cpu_backend(), PPI_DTYPE_POLICY_F32, 1e-4, 1e-4);
 }
 
 static void reference(void **state) {
     (void)state;
-    for (int i = 0; i < FILE_COUNT; i++) compare(files[i], ppi_cpu_reference_backend(), PPI_POLICY_F32, 1e-4, 1e-4);
+    for (int i = 0; i < FILE_COUNT; i++)
+        compare(files[i], ppi_cpu_reference_backend(), PPI_DTYPE_POLICY_F32, 1e-4, 1e-4);
 }
 
 static void bf16(void **state) {
     (void)state;
-    for (int i = 0; i < FILE_COUNT; i++) compare(files[i], ppi_cpu_backend(), PPI_POLICY_BF16, 3e-2, 6e-2);
+    for (int i = 0; i < FILE_COUNT; i++)
+        compare(files[i], ppi_cpu_backend(), PPI_DTYPE_POLICY_BF16, 3e-2, 6e-2);
 }
 
 /* Ten updates on one batch: warm-up 2, constant rate, clip 1. */
-static void train(const char *file, ppi_optim_kind kind, ppi_policy policy, double tol) {
+static void train(const char *file, ppi_optim_kind kind, ppi_dtype_policy policy, double tol) {
     const ppi_mgdt_config c = golden_config(file);
     const ppi_backend *be = ppi_cpu_backend();
     ppi_safetensors *st = golden_open(file);
-    ppi_params *p = golden_params(&c, PPI_ROLE_GRAD | PPI_ROLE_SLOTS | (policy == PPI_POLICY_BF16 ? PPI_ROLE_COMPUTE : 0));
+    ppi_params *p = golden_params(&c, PPI_ROLE_GRAD | PPI_ROLE_SLOTS |
+                                          (policy == PPI_DTYPE_POLICY_BF16 ? PPI_ROLE_COMPUTE : 0));
     ppi_params_sync(p, be, 2);
     const bool lamb = kind == PPI_OPTIM_LAMB;
     const ppi_optim_options o = {.kind = kind,
@@ -121,7 +134,8 @@ static void train(const char *file, ppi_optim_kind kind, ppi_policy policy, doub
         CHECK_OK(ppi_plan_run(g.plan, (uint64_t)step));
         const double loss = (double)*(const float *)golden_named(&g, "loss");
         if (!(fabs(loss - want[step]) <= tol * want[0])) {
-            fail_msg("%s %s step %d: loss %.8g, expected %.8g", file, lamb ? "lamb" : "adamw", (int)step, loss, want[step]);
+            fail_msg("%s %s step %d: loss %.8g, expected %.8g", file, lamb ? "lamb" : "adamw",
+                     (int)step, loss, want[step]);
         }
         double norm = 0;
         CHECK_OK(ppi_optim_step(&o, p, be, step, 2, &norm));
@@ -135,14 +149,15 @@ static void train(const char *file, ppi_optim_kind kind, ppi_policy policy, doub
 static void training(void **state) {
     (void)state;
     for (int i = 0; i < FILE_COUNT; i++) {
-        train(files[i], PPI_OPTIM_LAMB, PPI_POLICY_F32, 1e-4);
-        train(files[i], PPI_OPTIM_ADAMW, PPI_POLICY_F32, 1e-4);
+        train(files[i], PPI_OPTIM_LAMB, PPI_DTYPE_POLICY_F32, 1e-4);
+        train(files[i], PPI_OPTIM_ADAMW, PPI_DTYPE_POLICY_F32, 1e-4);
     }
 }
 
 static void training_bf16(void **state) {
     (void)state;
-    for (int i = 0; i < FILE_COUNT; i++) train(files[i], PPI_OPTIM_LAMB, PPI_POLICY_BF16, 0.1);
+    for (int i = 0; i < FILE_COUNT; i++)
+        train(files[i], PPI_OPTIM_LAMB, PPI_DTYPE_POLICY_BF16, 0.1);
 }
 
 /* Zero heads give uniform logits: ln 18/18, ln 120/120, ln 4/4, over 3. */
@@ -155,7 +170,8 @@ static void uniform(void **state) {
         if (strstr(p->item[i].name, "_linear/") == NULL) continue;
         memset(p->master + p->item[i].offset, 0, (size_t)p->item[i].count * sizeof *p->master);
     }
-    golden_program g = golden_compile(p, ppi_cpu_backend(), PPI_POLICY_F32, ppi_mgdt_build_train, &c, 2);
+    golden_program g =
+        golden_compile(p, ppi_cpu_backend(), PPI_DTYPE_POLICY_F32, ppi_mgdt_build_train, &c, 2);
     golden_fill(&g, &c, st, true);
     int32_t *targets = golden_named(&g, "return_targets");
     targets[0] = 20;

@@ -1,26 +1,21 @@
-/* Layout of the Multi-Game Decision Transformer: parameter totals and names, mask, encoders, errors. */
+/* Layout of the Multi-Game Decision Transformer: parameter totals and names, mask, encoders,
+ * errors. */
 #include "model/mgdt_golden.h"
-
-static ppi_params *registered(const ppi_mgdt_config *c) {
-    ppi_params *p = NULL;
-    ppi_graph *g = NULL;
-    CHECK_OK(ppi_params_create(&p));
-    CHECK_OK(ppi_graph_create(&g, p));
-    CHECK_OK(ppi_mgdt_build_forward(g, c, 1));
-    ppi_graph_destroy(g);
-    return p;
-}
 
 static void totals(void **state) {
     (void)state;
     static const struct {
         const char *size;
         int64_t total;
-    } rows[] = {{"10m", 12955278}, {"40m", 43045774}, {"200m", 197638542}};
+    } rows[] = {{"tiny", 143310},
+                {"small", 681358},
+                {"10m", 12955278},
+                {"40m", 43045774},
+                {"200m", 197638542}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ppi_mgdt_config c;
         CHECK_OK(ppi_mgdt_config_size(&c, rows[i].size));
-        ppi_params *p = registered(&c);
+        ppi_params *p = golden_register(&c);
         assert_int_equal(p->n_real, rows[i].total);
         assert_null(p->master);
         ppi_params_destroy(p);
@@ -39,7 +34,7 @@ static void names(void **state) {
     (void)state;
     ppi_mgdt_config c;
     CHECK_OK(ppi_mgdt_config_size(&c, "10m"));
-    ppi_params *p = registered(&c);
+    ppi_params *p = golden_register(&c);
     has(p, "decision_transformer/~_embed_inputs/image_emb/w", 4, (const int64_t[]){14, 14, 1, 512});
     has(p, "decision_transformer/image_pos_enc", 4, (const int64_t[]){1, 1, 36, 512});
     has(p, "decision_transformer/positional_embeddings", 2, (const int64_t[]){156, 512});
@@ -66,7 +61,8 @@ static int64_t visible(const ppi_mask *m, int64_t q, int64_t n) {
 
 static void mask_rows(void **state) {
     (void)state;
-    static const int64_t single[4][4] = {{36, 37, 38, 39}, {75, 75, 76, 77}, {113, 113, 114, 115}, {151, 151, 152, 153}};
+    static const int64_t single[4][4] = {
+        {36, 37, 38, 39}, {75, 75, 76, 77}, {113, 113, 114, 115}, {151, 151, 152, 153}};
     ppi_mgdt_config c;
     CHECK_OK(ppi_mgdt_config_size(&c, "tiny"));
     for (int pass = 0; pass < 2; pass++) {
@@ -84,7 +80,8 @@ static void mask_rows(void **state) {
     c.single_return = true;
     const ppi_mask whole = ppi_mgdt_mask(&c, 0), late = ppi_mgdt_mask(&c, 36);
     for (int64_t q = 36; q < 154; q++) {
-        for (int64_t k = 0; k < 154; k++) assert_int_equal(ppi_mask_allows(&whole, q, k), ppi_mask_allows(&late, q - 36, k));
+        for (int64_t k = 0; k < 154; k++)
+            assert_int_equal(ppi_mask_allows(&whole, q, k), ppi_mask_allows(&late, q - 36, k));
     }
 }
 
@@ -93,8 +90,10 @@ static void encoders(void **state) {
     static const struct {
         double r;
         int32_t token;
-    } rows[] = {{-20, 0}, {0, 20}, {99, 119}, {100, 120}, {-25, 0}, {2.9, 22}, {-0.5, 20}, {-1, 19}, {1e9, 120}, {-1e9, 0}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) assert_int_equal(ppi_mgdt_return_token(rows[i].r), rows[i].token);
+    } rows[] = {{-20, 0},  {0, 20},    {99, 119}, {100, 120}, {-25, 0},
+                {2.9, 22}, {-0.5, 20}, {-1, 19},  {1e9, 120}, {-1e9, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(ppi_mgdt_return_token(rows[i].r), rows[i].token);
     assert_int_equal(ppi_mgdt_return_token((double)NAN), 0);
     assert_int_equal(ppi_mgdt_reward_token(0.25), 1);
     assert_int_equal(ppi_mgdt_reward_token(-3), 3);
@@ -110,9 +109,10 @@ static void clone_layout(void **state) {
     assert_int_equal(ppi_mgdt_tokens(&c), 152);
     const ppi_mask m = ppi_mgdt_mask(&c, 0);
     assert_int_equal(visible(&m, 38 * 3 + 35, 152), 150);
-    ppi_params *p = registered(&c);
+    ppi_params *p = golden_register(&c);
     assert_int_equal(ppi_params_find(p, "decision_transformer/ret_linear/w"), -1);
-    assert_int_equal(ppi_params_find(p, "decision_transformer/~_embed_inputs/embed/embeddings"), -1);
+    assert_int_equal(ppi_params_find(p, "decision_transformer/~_embed_inputs/embed/embeddings"),
+                     -1);
     ppi_params_destroy(p);
 }
 
@@ -162,8 +162,9 @@ static void errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totals),       cmocka_unit_test(names),         cmocka_unit_test(mask_rows), cmocka_unit_test(encoders),
-        cmocka_unit_test(clone_layout), cmocka_unit_test(planes_layout), cmocka_unit_test(errors),
+        cmocka_unit_test(totals),   cmocka_unit_test(names),        cmocka_unit_test(mask_rows),
+        cmocka_unit_test(encoders), cmocka_unit_test(clone_layout), cmocka_unit_test(planes_layout),
+        cmocka_unit_test(errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

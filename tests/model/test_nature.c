@@ -12,19 +12,22 @@ static ppi_graph *build(ppi_params *p, int64_t batch, int64_t side) {
     CHECK_OK(ppi_graph_create(&g, p));
     const ppi_value x = ppi_input(g, "frames", PPI_U8, ppi_shape4(batch, side, side, 1));
     const ppi_value t = ppi_input(g, "targets", PPI_I32, ppi_shape1(batch));
-    const ppi_value loss = ppi_mean(g, ppi_cross_entropy(g, ppi_nature_build(g, x, "net", CLASSES), t));
+    const ppi_value loss =
+        ppi_mean(g, ppi_cross_entropy(g, ppi_nature_build(g, x, "net", CLASSES), t));
     ppi_output(g, "loss", loss);
     CHECK_OK(ppi_graph_backward(g, loss, NULL, 0, NULL));
     return g;
 }
 
-static golden_program compile(ppi_params *p, int64_t batch, int64_t side, const ppi_backend *be, ppi_policy policy) {
+static golden_program compile(ppi_params *p, int64_t batch, int64_t side, const ppi_backend *be,
+                              ppi_dtype_policy policy) {
     golden_program g = {build(p, batch, side), NULL};
     const ppi_plan_options o = {.policy = policy, .threads = 2};
     CHECK_OK(ppi_plan_create(&g.plan, g.graph, be, &o));
     uint8_t *frames = golden_named(&g, "frames");
     int32_t *targets = golden_named(&g, "targets");
-    for (int64_t i = 0; i < batch * side * side; i++) frames[i] = (uint8_t)(127.5 + 127 * golden_unit(5, (uint64_t)i));
+    for (int64_t i = 0; i < batch * side * side; i++)
+        frames[i] = (uint8_t)(127.5 + 127 * golden_unit(5, (uint64_t)i));
     for (int64_t b = 0; b < batch; b++) targets[b] = (int32_t)(b % CLASSES);
     return g;
 }
@@ -54,14 +57,15 @@ static void gradients(void **state) {
     ppi_graph_destroy(build(p, 2, 44));
     CHECK_OK(ppi_params_alloc(p, PPI_ROLE_GRAD));
     ppi_params_init(p, 3);
-    golden_program fast = compile(p, 2, 44, ppi_cpu_backend(), PPI_POLICY_F32);
-    golden_program exact = compile(p, 2, 44, ppi_cpu_reference_backend(), PPI_POLICY_F64);
+    golden_program fast = compile(p, 2, 44, ppi_cpu_backend(), PPI_DTYPE_POLICY_F32);
+    golden_program exact = compile(p, 2, 44, ppi_cpu_reference_backend(), PPI_DTYPE_POLICY_F64);
     assert_true(fabs(loss_of(&fast) - loss_of(&exact)) < 1e-5);
     CHECK_OK(ppi_plan_run(fast.plan, 0));
     for (int i = 0; i < p->count; i++) {
         const ppi_param *t = &p->item[i];
         double largest = 0;
-        for (int64_t k = 0; k < t->count; k++) largest = fmax(largest, fabs((double)p->grad[t->offset + k]));
+        for (int64_t k = 0; k < t->count; k++)
+            largest = fmax(largest, fabs((double)p->grad[t->offset + k]));
         for (int probe = 0; probe < 5; probe++) {
             const int64_t k = (probe * 7919 + 13) % t->count;
             float *x = &p->master[t->offset + k];
@@ -73,7 +77,8 @@ static void gradients(void **state) {
             const double below = loss_of(&exact), low = (double)*x;
             *x = kept;
             const double want = (above - below) / (high - low);
-            if (!(fabs(got - want) <= 2e-3 * largest + 1e-7)) fail_msg("%s[%lld]: gradient %g, expected %g", t->name, (long long)k, got, want);
+            if (!(fabs(got - want) <= 2e-3 * largest + 1e-7))
+                fail_msg("%s[%lld]: gradient %g, expected %g", t->name, (long long)k, got, want);
         }
     }
     golden_program_free(&fast);
@@ -88,8 +93,15 @@ static void learns(void **state) {
     ppi_graph_destroy(build(p, 8, 84));
     CHECK_OK(ppi_params_alloc(p, PPI_ROLE_GRAD | PPI_ROLE_SLOTS));
     ppi_params_init(p, 1);
-    golden_program g = compile(p, 8, 84, ppi_cpu_backend(), PPI_POLICY_F32);
-    const ppi_optim_options o = {.kind = PPI_OPTIM_ADAM, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .clip = 1, .final_ratio = 1, .total_steps = 40};
+    golden_program g = compile(p, 8, 84, ppi_cpu_backend(), PPI_DTYPE_POLICY_F32);
+    const ppi_optim_options o = {.kind = PPI_OPTIM_ADAM,
+                                 .lr = 1e-3,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.999,
+                                 .eps = 1e-8,
+                                 .clip = 1,
+                                 .final_ratio = 1,
+                                 .total_steps = 40};
     const double first = loss_of(&g);
     for (int64_t step = 0; step < 40; step++) {
         CHECK_OK(ppi_plan_run(g.plan, (uint64_t)step));
@@ -102,6 +114,7 @@ static void learns(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(size), cmocka_unit_test(gradients), cmocka_unit_test(learns)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(size), cmocka_unit_test(gradients),
+                                       cmocka_unit_test(learns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

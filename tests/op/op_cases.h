@@ -126,8 +126,25 @@ static ppi_value build_attention(op_build *b) {
     const ppi_value q = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[3]));
     const ppi_value k = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
     const ppi_value v = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
-    const ppi_mask mask = {(ppi_mask_kind)b->d[5], (int32_t)b->d[6], 7, 4, 4};
+    const ppi_mask mask = {.kind = (ppi_mask_kind)b->d[5], .q_offset = (int32_t)b->d[6], .stride = 7, .patches = 4, .drop_slot = 4};
     return ppi_attention(b->g, q, k, v, (int)b->d[4], 0.6f, &mask);
+}
+/* The same with every third query row of the window only. */
+static ppi_value build_attention_rows(op_build *b) {
+    int32_t rows[64];
+    for (int32_t i = 0; i < b->d[1]; i++) rows[i] = 3 * i + 1;
+    const ppi_value q = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[3]));
+    const ppi_value k = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
+    const ppi_value v = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
+    const ppi_mask mask = {.kind = (ppi_mask_kind)b->d[5], .stride = 7, .patches = 4, .drop_slot = 4, .q_rows = {rows, b->d[1]}};
+    return ppi_attention(b->g, q, k, v, (int)b->d[4], 0.125f, &mask);
+}
+/* d: rows of x, cols: every second row from the first on */
+static ppi_value build_take_rows(op_build *b) {
+    int32_t rows[256];
+    int64_t n = 0;
+    for (int32_t i = 0; i < b->d[0]; i += 1 + i % 3) rows[n++] = i;
+    return ppi_take_rows(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), (ppi_row_list){rows, n}, ppi_shape2(n, b->d[1]));
 }
 /* d: V, D, ids */
 static ppi_value build_embedding(op_build *b) {
@@ -141,6 +158,16 @@ static ppi_value build_cross_entropy(op_build *b) {
 static ppi_value build_cross_entropy_soft(op_build *b) {
     const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
     return ppi_cross_entropy(b->g, x, ppi_input(b->g, "soft", PPI_F32, ppi_shape2(b->d[0], b->d[1])));
+}
+/* The mask of every second row of a larger tensor. */
+static ppi_value build_dropout_rows(op_build *b) {
+    int32_t rows[512];
+    for (int32_t i = 0; i < b->d[0]; i++) rows[i] = 2 * i + 1;
+    const ppi_op_params p = {.dropout = {0.3f, 5, {rows, b->d[0]}}};
+    ppi_value out[PPI_MAX_OUTPUTS] = {PPI_NONE, PPI_NONE, PPI_NONE};
+    const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    (void)ppi_node_add(b->g, PPI_OP_DROPOUT, 1, &x, &p, NULL, out);
+    return out[0];
 }
 static ppi_value build_dropout(op_build *b) { return ppi_dropout(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1])), 0.3f); }
 /* d: B, H=W, C, O, kernel, stride, pad, act (bias when act is relu) */
@@ -218,6 +245,11 @@ static const op_case op_cases[] = {
     PAIRS("cross_entropy", build_cross_entropy),
     PAIRS("cross_entropy_soft", build_cross_entropy_soft),
     PAIRS("dropout", build_dropout),
+    PAIRS("dropout_rows", build_dropout_rows),
+    {"dropout_rows", build_dropout_rows, {3, 128}},
+    PAIRS("take_rows", build_take_rows),
+    {"attention_rows", build_attention_rows, {2, 3, 12, 16, 1, PPI_MASK_CAUSAL}},
+    {"attention_rows", build_attention_rows, {1, 9, 35, 64, 2, PPI_MASK_BLOCK_CAUSAL}},
     CONVS(PPI_ACT_NONE),
     CONVS(PPI_ACT_RELU),
 };
@@ -243,6 +275,9 @@ static const op_case op_large_cases[] = {
     {"cross_entropy", build_cross_entropy, {201, 301}},
     {"cross_entropy_soft", build_cross_entropy_soft, {201, 301}},
     {"dropout", build_dropout, {300, 257}},
+    {"dropout_rows", build_dropout_rows, {300, 256}},
+    {"take_rows", build_take_rows, {250, 530}},
+    {"attention_rows", build_attention_rows, {16, 9, 156, 128, 2, PPI_MASK_BLOCK_CAUSAL}},
     {"conv2d", build_conv2d, {4, 21, 8, 16, 4, 2, 0, PPI_ACT_RELU}},
 };
 enum { OP_LARGE_CASES = sizeof op_large_cases / sizeof op_large_cases[0] };

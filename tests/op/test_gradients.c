@@ -42,7 +42,7 @@ static void check_case(const op_case *c) {
     ppi_value loss = PPI_NONE;
     ppi_value dwrt[CASE_MAX_IN];
     ppi_plan *p = NULL;
-    const ppi_plan_options o = {.policy = PPI_POLICY_F64, .threads = 1, .seed = 5, .keep_all = true};
+    const ppi_plan_options o = {.policy = PPI_DTYPE_POLICY_F64, .threads = 1, .seed = 5, .keep_all = true};
     if (case_graph(c, &b, &loss, dwrt) != PP_OK) fail_msg("%s: %s", text, pp_last_error());
     if (ppi_plan_create(&p, b.g, ppi_cpu_reference_backend(), &o) != PP_OK) fail_msg("%s: %s", text, pp_last_error());
     case_fill(&b, p, 11);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/bf16.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "op_cases.h"
@@ -90,6 +91,8 @@ static void compare(const char *what, const ppi_kernel *k, const ppi_operand *go
     }
 }
 
+static int accumulated; /* kernels that were checked as adding ones */
+
 /* Runs one kernel on the operands in `a` against the reference outputs. */
 static void check_kernel(const char *what, const ppi_kernel *k, ppi_kernel_args a, const ppi_operand *want, bool bf16, bool optional) {
     const ppi_op_info *info = NULL;
@@ -115,6 +118,29 @@ static void check_kernel(const char *what, const ppi_kernel *k, ppi_kernel_args 
     for (int j = 0; j < a.n_out; j++) ppi_aligned_free(a.out[j].data);
 }
 
+/* A kernel that accepts it adds its first output to what is there; the others it writes. */
+static void check_accumulate(const char *what, const ppi_kernel *k, ppi_kernel_args a, const ppi_operand *want, float tolerance) {
+    const int64_t n = ppi_shape_count(&want[0].shape);
+    a.accumulate = true;
+    a.threads = 2;
+    a.out[0].dtype = PPI_F32;
+    if (!ppi_dtype_is_float(want[0].dtype) || (k->accepts && !k->accepts(&a))) return;
+    for (int j = 0; j < a.n_out; j++) a.out[j] = copy_operand(&want[j], j ? want[j].dtype : PPI_F32);
+    const size_t bytes = k->workspace_size ? k->workspace_size(&a) : 0;
+    a.workspace = bytes ? ppi_aligned_alloc64(bytes) : NULL;
+    a.state = NULL;
+    if (k->setup && k->setup(&a) != PP_OK) fail_msg("%s: %s", k->name, pp_last_error());
+    if (bytes) memset(a.workspace, 0xff, bytes);
+    for (int64_t i = 0; i < n; i++) ((float *)a.out[0].data)[i] = (float)(i % 7) - 3.0f;
+    if (k->run(&a) != PP_OK) fail_msg("%s: %s", k->name, pp_last_error());
+    for (int64_t i = 0; i < n; i++) ((float *)a.out[0].data)[i] -= (float)(i % 7) - 3.0f;
+    for (int j = 0; j < a.n_out; j++) compare(what, k, &a.out[j], &want[j], fmaxf(tolerance, 1e-6f), 3.0, j);
+    if (k->teardown) k->teardown(&a);
+    ppi_aligned_free(a.workspace);
+    for (int j = 0; j < a.n_out; j++) ppi_aligned_free(a.out[j].data);
+    accumulated++;
+}
+
 static void check_step(const op_case *c, const ppi_pstep *s, bool bf16) {
     const ppi_op_info *info = ppi_op_get(s->op);
     char text[320];
@@ -133,6 +159,7 @@ static void check_step(const op_case *c, const ppi_pstep *s, bool bf16) {
     const ppi_backend *be = ppi_cpu_backend();
     for (const ppi_kernel *const *k = be->kernels(be, s->op); *k; k++) {
         check_kernel(text, *k, a, want, bf16, true);
+        check_accumulate(text, *k, a, want, bf16 ? info->tol_bf16 : info->tol_f32);
         if (a.n_out > 1) check_kernel(text, *k, a, want, bf16, false);
     }
     for (int j = 0; j < a.n_in; j++) ppi_aligned_free(a.in[j].data);
@@ -144,7 +171,7 @@ static void check_case(const op_case *c) {
     ppi_value loss = PPI_NONE;
     ppi_value dwrt[CASE_MAX_IN];
     ppi_plan *p = NULL;
-    const ppi_plan_options o = {.policy = PPI_POLICY_F32, .threads = 1, .seed = 5, .keep_all = true};
+    const ppi_plan_options o = {.policy = PPI_DTYPE_POLICY_F32, .threads = 1, .seed = 5, .keep_all = true};
     assert_int_equal(case_graph(c, &b, &loss, dwrt), PP_OK);
     assert_int_equal(ppi_plan_create(&p, b.g, ppi_cpu_reference_backend(), &o), PP_OK);
     case_fill(&b, p, 23);
@@ -160,6 +187,7 @@ static void check_case(const op_case *c) {
 static void test_kernels(void **state) {
     (void)state;
     for (int i = 0; i < OP_CASES; i++) check_case(&op_cases[i]);
+    if (ppi_cpu_isa() > PPI_ISA_REF) assert_true(accumulated > 50);
 }
 
 static void test_kernels_on_large_shapes(void **state) {

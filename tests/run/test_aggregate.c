@@ -24,8 +24,17 @@ static void definitions(void **state) {
     for (int i = 0; i < 10; i++) squares[i] = i * i;
     near_to(ppi_stats_trimmed_mean(squares, 10, 0.25), 23.1666667, 1e-6);
     near_to(ppi_stats_percentile(squares, 10, 50), 20.5, 1e-12);
+    near_to(ppi_stats_percentile(squares, 10, 0), 0, 0);
+    near_to(ppi_stats_percentile(squares, 10, 100), 81, 0);
+    assert_true(isnan(ppi_stats_percentile(squares, 0, 50)));
     near_to(ppi_stats_std(squares, 10), 28.304888, 1e-5);
-    assert_int_equal(ppi_stats_distinct(S, 12), 12);
+    double values[12];
+    memcpy(values, S, sizeof values);
+    values[3] = values[0];
+    ppi_stats_sort(values, 12);
+    for (int i = 1; i < 12; i++) assert_true(values[i - 1] <= values[i]);
+    assert_int_equal(ppi_stats_distinct(values, 12), 11);
+    assert_int_equal(ppi_stats_distinct(values, 0), 0);
     near_to(ppi_stats_improvement(S, 3, S, 3, 4), 0.5, 1e-12);
     double value = 0;
     FAILS(ppi_aggregate_value(&value, PPI_AGGREGATE_IQM, S, 0, 4), PP_ERR_ARGUMENT, "0 runs");
@@ -63,11 +72,13 @@ static void bootstrap(void **state) {
     for (int i = 0; i < 200; i++) x[i] = (i * 37 % 200) / 200.0;
     OK(ppi_stats_bootstrap(&low, &high, PPI_AGGREGATE_MEAN, x, 200, 1, 4000, 0.95, 1));
     near_to(high - low, 2 * 1.96 * ppi_stats_std(x, 200) / sqrt(200), 0.008);
-    FAILS(ppi_stats_bootstrap(&low, &high, PPI_AGGREGATE_MEAN, x, 200, 1, 0, 0.95, 1), PP_ERR_ARGUMENT, "0 repetitions");
+    FAILS(ppi_stats_bootstrap(&low, &high, PPI_AGGREGATE_MEAN, x, 200, 1, 0, 0.95, 1),
+          PP_ERR_ARGUMENT, "0 repetitions");
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(definitions), cmocka_unit_test(normalised_scores),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(definitions),
+                                       cmocka_unit_test(normalised_scores),
                                        cmocka_unit_test(bootstrap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
 static ppi_train_result first; /* a run of six steps with checkpoints at 2, 4 and 6 */
 
 static int setup(void **state) {
-    static const char *const options[] = {"steps=6", "checkpoint.every=2", "checkpoint.keep=0", NULL};
+    static const char *const options[] = {"steps=6", "checkpoint.every=2", "checkpoint.keep=0",
+                                          NULL};
     (void)state;
     make_catch_data();
     OK(ppi_dir_remove("runs"));
@@ -74,7 +75,8 @@ static void altered_tensor_is_named(void **state) {
     ppi_checkpoint ck;
     copy_run("runs/b");
     damage("runs/b/checkpoints/step_00000006/model.safetensors", -5, false);
-    assert_int_equal(ppi_checkpoint_verify("runs/b/checkpoints/step_00000006", true), PP_ERR_CORRUPT);
+    assert_int_equal(ppi_checkpoint_verify("runs/b/checkpoints/step_00000006", true),
+                     PP_ERR_CORRUPT);
     ppi_safetensors *st = NULL;
     OK(ppi_safetensors_open(&st, "runs/b/checkpoints/step_00000006/model.safetensors"));
     const char *name = ppi_safetensors_at(st, ppi_safetensors_count(st) - 1)->name;
@@ -91,7 +93,8 @@ static void truncated_tensor_is_named(void **state) {
     ppi_checkpoint ck;
     copy_run("runs/b");
     damage("runs/b/checkpoints/step_00000006/optimizer.safetensors", -3, true);
-    FAILS(ppi_checkpoint_open(&ck, "runs/b/checkpoints/step_00000006", false), PP_ERR_CORRUPT, "tensor '");
+    FAILS(ppi_checkpoint_open(&ck, "runs/b/checkpoints/step_00000006", false), PP_ERR_CORRUPT,
+          "tensor '");
     damage("runs/b/checkpoints/step_00000004/config.json", 10, false);
     OK(ppi_file_remove("runs/b/checkpoints/step_00000002/manifest.json"));
     FAILS(ppi_checkpoint_open(&ck, "runs/b", false), PP_ERR_NOT_FOUND, "no whole checkpoint");
@@ -116,7 +119,8 @@ static void missing_tensor_is_named(void **state) {
 }
 
 static void keeps_the_newest(void **state) {
-    static const char *const options[] = {"steps=5", "checkpoint.every=1", "checkpoint.keep=2", NULL};
+    static const char *const options[] = {"steps=5", "checkpoint.every=1", "checkpoint.keep=2",
+                                          NULL};
     ppi_dir_listing list = {0};
     (void)state;
     OK(run_job("runs/keep", options, NULL));

@@ -7,6 +7,7 @@
 #include "run/act.h"
 #include "run/bench.h"
 #include "run/eval.h"
+#include "run/eval_job.h"
 #include "run/forward.h"
 #include "tensor/safetensors.h"
 
@@ -19,8 +20,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static pp_status evaluate(const char *run, const char *env, const char *envs, const char *threads, const char *extra,
-                          ppi_buf *report, ppi_eval_result *result) {
+static pp_status evaluate(const char *run, const char *env, const char *envs, const char *threads,
+                          const char *extra, ppi_buf *report, ppi_eval_result *result) {
     ppi_eval_job *job = NULL;
     OK(ppi_eval_job_create(&job, run));
     ppi_options *set = ppi_eval_job_options(job);
@@ -67,12 +68,23 @@ static const ppi_json *member(const ppi_json *object, const char *key) {
 }
 
 static void record_has_every_field(void **state) {
-    static const char *const env_fields[] = {"game", "protocol", "backend", "backend_version", "rom_md5", "sticky",
-                                             "frame_skip", "resize", "noop_max", "fire_at_reset",
-                                             "life_loss_ends_episode", "rewards_clipped", "cap_frames", "action_set"};
+    static const char *const env_fields[] = {"game",
+                                             "protocol",
+                                             "backend",
+                                             "backend_version",
+                                             "rom_md5",
+                                             "sticky",
+                                             "frame_skip",
+                                             "resize",
+                                             "noop_max",
+                                             "fire_at_reset",
+                                             "life_loss_ends_episode",
+                                             "rewards_clipped",
+                                             "cap_frames",
+                                             "action_set"};
     static const char *const episode_fields[] = {"seed", "return", "steps", "frames", "end"};
-    static const char *const model_fields[] = {"method", "sha256", "parameters", "checkpoint_step", "checkpoint_rule",
-                                               "best_chosen_on"};
+    static const char *const model_fields[] = {
+        "method", "sha256", "parameters", "checkpoint_step", "checkpoint_rule", "best_chosen_on"};
     static const char *const cost_fields[] = {"wall", "steps_per_second", "device", "threads"};
     ppi_eval_result result = {0};
     ppi_json *record = NULL;
@@ -90,6 +102,17 @@ static void record_has_every_field(void **state) {
     const ppi_json *episodes = member(game, "episodes");
     assert_int_equal(ppi_json_count(episodes), 10);
     for (size_t i = 0; i < 5; i++) member(ppi_json_at(episodes, 3), episode_fields[i]);
+    for (int64_t e = 0; e < 10; e++) { /* one frame a step in the arcade suite */
+        int64_t steps = 0;
+        int64_t frames = -1;
+        OK(ppi_json_get_i64(ppi_json_at(episodes, e), "steps", &steps));
+        OK(ppi_json_get_i64(ppi_json_at(episodes, e), "frames", &frames));
+        assert_int_equal(frames, steps);
+    }
+    const char *unit = NULL;
+    OK(ppi_json_get_string(member(game, "environment"), "noop_unit", &unit));
+    assert_string_equal(unit, "emulated frames");
+    assert_non_null(strstr(report.data, "no-op starts <= 0 frames"));
     member(member(game, "honesty"), "distinct_episodes");
     member(member(game, "reference"), "table");
     const ppi_json *aggregate = ppi_json_at(member(game, "aggregate"), 0);
@@ -100,17 +123,79 @@ static void record_has_every_field(void **state) {
     ppi_eval_result_free(&result);
 }
 
+/* Catch rewards the final step only, so a score without it is 0; the record keeps the reward. */
+static void final_reward_is_omitted_on_demand(void **state) {
+    ppi_eval_result whole = {0};
+    ppi_eval_result cut = {0};
+    ppi_json *record = NULL;
+    ppi_buf report = {0};
+    bool omitted = false;
+    (void)state;
+    OK(evaluate("runs/a", "arcade/catch", "4", "1", NULL, &report, &whole));
+    assert_null(strstr(report.data, "final reward omitted"));
+    ppi_buf_clear(&report);
+    OK(evaluate("runs/a", "arcade/catch", "4", "1", "env.drop-last-reward=1", &report, &cut));
+    assert_non_null(strstr(report.data, "final reward omitted"));
+    OK(ppi_json_load(&record, cut.record));
+    const ppi_json *game = ppi_json_at(member(record, "games"), 0);
+    OK(ppi_json_as_bool(member(member(game, "environment"), "final_reward_omitted"), "omitted",
+                        &omitted));
+    assert_true(omitted);
+    for (int e = 0; e < 10; e++) {
+        double last = 0;
+        OK(ppi_json_get_f64(ppi_json_at(member(game, "episodes"), e), "final_reward", &last));
+        assert_true(last == 1 || last == -1);
+        assert_true(whole.returns[e] == last);
+        assert_true(cut.returns[e] == 0);
+    }
+    ppi_json_free(record);
+    ppi_buf_free(&report);
+    ppi_eval_result_free(&whole);
+    ppi_eval_result_free(&cut);
+}
+
+static void carnival_is_normalised_on_demand(void **state) {
+    ppi_score_reference reference;
+    ppi_eval_result result = {0};
+    ppi_json *record = NULL;
+    bool on = false;
+    (void)state;
+    OK(ppi_eval_reference(&reference, "ale/carnival", false));
+    assert_true(isnan(reference.human));
+    OK(ppi_eval_reference(&reference, "ale/carnival", true));
+    assert_true(reference.human == 3800 && reference.random == 700.8);
+    OK(ppi_eval_reference(&reference, "ale/pooyan", true));
+    assert_true(isnan(reference.human));
+    for (int k = 0; k < 2; k++) {
+        OK(evaluate("random", "arcade/catch", "4", "1", k == 1 ? "hns.carnival=on" : NULL, NULL,
+                    &result));
+        OK(ppi_json_load(&record, result.record));
+        OK(ppi_json_as_bool(member(member(record, "normalisation"), "carnival_3800"), "switch",
+                            &on));
+        assert_int_equal(on, k);
+        ppi_json_free(record);
+        ppi_eval_result_free(&result);
+    }
+}
+
 static void refusals(void **state) {
     ppi_eval_job *job = NULL;
     (void)state;
-    FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "protocol=dopamine", NULL, NULL), PP_ERR_ARGUMENT, "suite");
-    FAILS(evaluate("runs/a", "arcade/cath", "1", "1", NULL, NULL, NULL), PP_ERR_NOT_FOUND, "arcade/catch");
-    FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "env.view=grey84", NULL, NULL), PP_ERR_SHAPE, "84x84x1");
+    FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "env.protocol=jowa", NULL, NULL),
+          PP_ERR_ARGUMENT, "'jowa' is one of Atari games");
+    FAILS(evaluate("random", "ale/pong", "1", "1", "protocol=suite", NULL, NULL), PP_ERR_ARGUMENT,
+          "does not fit 'ale/pong'");
+    FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "protocol=dopamine", NULL, NULL),
+          PP_ERR_ARGUMENT, "suite");
+    FAILS(evaluate("runs/a", "arcade/cath", "1", "1", NULL, NULL, NULL), PP_ERR_NOT_FOUND,
+          "arcade/catch");
+    FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "env.view=grey84", NULL, NULL), PP_ERR_SHAPE,
+          "84x84x1");
     FAILS(ppi_eval_job_create(&job, "runs/none"), PP_ERR_NOT_FOUND, "runs/none");
 }
 
-static pp_status count_frame(void *ctx, const uint8_t *rgb, int h, int w, int64_t step, int32_t action,
-                             double reward_so_far) {
+static pp_status count_frame(void *ctx, const uint8_t *rgb, int h, int w, int64_t step,
+                             int32_t action, double reward_so_far) {
     int64_t *frames = ctx;
     assert_non_null(rgb);
     assert_true(h > 0 && w > 0 && step >= 0 && action < 18);
@@ -137,17 +222,23 @@ static void write_inputs(const char *path, int n) {
     static uint8_t frames[2 * 4 * 14 * 14 * 10];
     static int32_t ids[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     static const char *const names[] = {"returns", "actions", "rewards"};
-    ppi_st_tensor t[4] = {{.name = "frames", .dtype = "U8", .ndim = 5, .shape = {2, 4, 14, 14, 10}, .data = frames,
+    ppi_st_tensor t[4] = {{.name = "frames",
+                           .dtype = "U8",
+                           .ndim = 5,
+                           .shape = {2, 4, 14, 14, 10},
+                           .data = frames,
                            .bytes = sizeof frames}};
     for (int i = 0; i < 3; i++) {
-        t[i + 1] = (ppi_st_tensor){.dtype = "I32", .ndim = 2, .shape = {2, 4}, .data = ids, .bytes = sizeof ids};
+        t[i + 1] = (ppi_st_tensor){
+            .dtype = "I32", .ndim = 2, .shape = {2, 4}, .data = ids, .bytes = sizeof ids};
         snprintf(t[i + 1].name, sizeof t[i + 1].name, "%s", names[i]);
     }
     OK(ppi_safetensors_write(path, t, n, NULL, 0, NULL));
 }
 
 static void forward_runs_named_tensors(void **state) {
-    ppi_forward_options o = {.in = "in.safetensors", .out = "out.safetensors", .threads = 1, .dtype = PPI_DTYPE_USE_F32};
+    ppi_forward_options o = {
+        .in = "in.safetensors", .out = "out.safetensors", .threads = 1, .dtype = PPI_DTYPE_USE_F32};
     ppi_safetensors *st = NULL;
     const ppi_st_tensor *t = NULL;
     const int64_t actions[3] = {2, 4, 18};
@@ -183,12 +274,23 @@ static void public_agent_plays(void **state) {
         OK(pp_agent_act(agent, &action));
         assert_in_range(action, 0, 17);
         OK(pp_game_step(game, action, &result));
+        assert_int_equal(result.frames, 1);
         OK(pp_agent_observe(agent, action, result.reward, pp_game_obs(game)));
     }
     assert_int_equal(steps, 9);
+    OK(pp_game_step(game, action, &result)); /* nothing moves after the end */
+    assert_int_equal(result.frames, 0);
+    assert_true(result.terminated && result.reward == 0);
     pp_game_close(game);
     pp_agent_close(agent);
     FAILS(pp_agent_open(&agent, "runs/none", 1), PP_ERR_NOT_FOUND, "runs/none");
+    FAILS(pp_agent_open(&agent, NULL, 1), PP_ERR_ARGUMENT, "run is NULL");
+    FAILS(pp_agent_act(NULL, &action), PP_ERR_ARGUMENT, "pp_agent_act: agent is NULL");
+    FAILS(pp_agent_observe(NULL, 0, 0, NULL), PP_ERR_ARGUMENT, "agent is NULL");
+    FAILS(pp_agent_begin(NULL, NULL, 0), PP_ERR_ARGUMENT, "agent is NULL");
+    FAILS(pp_game_open(&game, NULL, NULL), PP_ERR_ARGUMENT, "id is NULL");
+    FAILS(pp_game_reset(NULL, 0), PP_ERR_ARGUMENT, "game is NULL");
+    FAILS(pp_game_step(NULL, 0, &result), PP_ERR_ARGUMENT, "game is NULL");
 }
 
 static void example_program_plays(void **state) {
@@ -240,6 +342,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_for_any_number_of_environments),
         cmocka_unit_test(record_has_every_field),
+        cmocka_unit_test(final_reward_is_omitted_on_demand),
+        cmocka_unit_test(carnival_is_normalised_on_demand),
         cmocka_unit_test(refusals),
         cmocka_unit_test(play_shows_every_frame),
         cmocka_unit_test(forward_runs_named_tensors),

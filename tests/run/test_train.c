@@ -2,17 +2,14 @@
 #include "run_test.h"
 
 #include <math.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/json.h"
 #include "base/signal.h"
 #include "run/load.h"
 
 enum { STEPS = 24 };
 static const char *const whole[] = {"steps=24", "checkpoint.every=4", "model.dropout=0.1", NULL};
-static const char *const resumed[] = {"steps=24", "checkpoint.every=4", "model.dropout=0.1", "resume=auto", NULL};
+static const char *const resumed[] = {"steps=24", "checkpoint.every=4", "model.dropout=0.1",
+                                      "resume=auto", NULL};
 
 static int setup(void **state) {
     (void)state;
@@ -22,53 +19,18 @@ static int setup(void **state) {
     return 0;
 }
 
-/* Losses by step from metrics.jsonl; every step exactly once. */
-static void read_losses(const char *run, double *loss) {
-    char path[PPI_PATH_SIZE];
-    char *data = NULL;
-    size_t size = 0;
-    int seen[STEPS + 1] = {0};
-    OK(ppi_path_join(path, sizeof path, run, "metrics.jsonl"));
-    OK(ppi_file_read_all(path, &data, &size));
-    for (char *line = strtok(data, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        ppi_json *json = NULL;
-        const char *tag = NULL;
-        int64_t step = 0;
-        OK(ppi_json_parse(&json, line, strlen(line), "metrics.jsonl"));
-        OK(ppi_json_get_string(json, "tag", &tag));
-        OK(ppi_json_get_i64(json, "step", &step));
-        if (strcmp(tag, "losses/total") == 0) {
-            assert_in_range(step, 1, STEPS);
-            seen[step]++;
-            OK(ppi_json_get_f64(json, "value", &loss[step]));
-        }
-        ppi_json_free(json);
-    }
-    for (int i = 1; i <= STEPS; i++) assert_int_equal(seen[i], 1);
-    ppi_free(data);
-}
-
 static void assert_same_run(const char *run) {
-    double a[STEPS + 1];
-    double b[STEPS + 1];
-    read_losses("runs/whole", a);
-    read_losses(run, b);
-    for (int i = 1; i <= STEPS; i++) {
-        if (a[i] != b[i]) fail_msg("step %d: loss %.17g, the unbroken run has %.17g", i, b[i], a[i]);
+    static const char *const tags[] = {"losses/total", "time/agent_steps", "time/emulator_frames"};
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+        assert_same_figures("runs/whole", run, tags[i], STEPS, STEPS);
     }
-    ppi_checkpoint x;
-    ppi_checkpoint y;
-    OK(ppi_checkpoint_open(&x, "runs/whole", false));
-    OK(ppi_checkpoint_open(&y, run, false));
-    assert_int_equal(x.state.step, STEPS);
-    assert_string_equal(x.model_sha256, y.model_sha256);
-    ppi_checkpoint_close(&x);
-    ppi_checkpoint_close(&y);
+    assert_same_weights("runs/whole", run, STEPS);
 }
 
 static void leaves_a_run_folder(void **state) {
-    static const char *const files[] = {"config.resolved.ini", "version.json", "stdout.log", "progress.csv",
-                                        "metrics.jsonl", "checkpoints/latest"};
+    static const char *const files[] = {"config.resolved.ini", "version.json",
+                                        "stdout.log",          "progress.csv",
+                                        "metrics.jsonl",       "checkpoints/latest"};
     char path[PPI_PATH_SIZE];
     char *data = NULL;
     size_t size = 0;
@@ -92,46 +54,55 @@ static void same_seed_same_run(void **state) {
     assert_same_run("runs/again");
 }
 
-/* Lines of metrics.jsonl so far. */
-static long file_bytes(const char *path) {
-    int64_t bytes = 0;
-    return ppi_file_exists(path) && ppi_file_size(path, &bytes) == PP_OK ? (long)bytes : 0;
+/* What `latest` names is whole at any moment. */
+static void assert_latest_is_whole(const char *checkpoints) {
+    char path[PPI_PATH_SIZE];
+    char *name = NULL;
+    size_t size = 0;
+    OK(ppi_path_join(path, sizeof path, checkpoints, "latest"));
+    if (!ppi_file_exists(path)) return;
+    OK(ppi_file_read_all(path, &name, &size));
+    name[strcspn(name, "\n")] = '\0';
+    OK(ppi_path_join(path, sizeof path, checkpoints, name));
+    OK(ppi_checkpoint_verify(path, false));
+    ppi_free(name);
 }
 
-/* A child is killed once its log has grown to `bytes`, and the run goes on from what is left. */
-static void kill_and_resume(long bytes) {
-    OK(ppi_dir_remove("runs/killed"));
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        ppi_train_job *job = NULL;
-        ppi_options *set = NULL;
-        if (ppi_train_job_create(&job, "mgdt") != PP_OK) _exit(9);
-        set = ppi_train_job_options(job);
-        static const char *const all[][2] = {
-            {"model", "tiny"}, {"data", CATCH_DATA}, {"batch", "4"}, {"threads", "1"}, {"dtype", "f32"},
-            {"log.every", "1"}, {"steps", "24"}, {"checkpoint.every", "4"}, {"model.dropout", "0.1"},
-            {"out", "runs/killed"}, {"resume", "auto"}};
-        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-            if (ppi_options_set(set, all[i][0], all[i][1], "test") != PP_OK) _exit(9);
-        }
-        _exit(ppi_train(job, NULL) == PP_OK ? 0 : 9);
-    }
-    int status = 0;
-    while (waitpid(child, &status, WNOHANG) == 0) {
-        if (file_bytes("runs/killed/metrics.jsonl") >= bytes) kill(child, SIGKILL);
-    }
-    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-    OK(run_job("runs/killed", resumed, NULL));
-    assert_same_run("runs/killed");
-}
-
+/* Moments from the first operation of a run to its last, for each kind of operation. */
 static void killed_runs_resume_exactly(void **state) {
-    const long size = file_bytes("runs/whole/metrics.jsonl");
+    static const ppi_fault_kind kinds[] = {PPI_FAULT_WRITE, PPI_FAULT_FSYNC, PPI_FAULT_RENAME};
+    enum { MOMENTS = 4 };
     (void)state;
-    kill_and_resume(1);
-    kill_and_resume(size / 3);
-    kill_and_resume(size * 2 / 3);
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        const int64_t count = count_operations(kinds[k], "runs/killed", resumed);
+        assert_true(count > MOMENTS);
+        for (int i = 0; i < MOMENTS; i++) {
+            OK(ppi_dir_remove("runs/killed"));
+            run_killed_at(kinds[k], 1 + i * (count - 1) / (MOMENTS - 1), "runs/killed", resumed);
+            assert_latest_is_whole("runs/killed/checkpoints");
+            OK(run_job("runs/killed", resumed, NULL));
+            assert_same_run("runs/killed");
+        }
+    }
+}
+
+/* The windows of Catch hold no more than 4 recorded steps each, fewer at the start of an episode.
+ */
+static void consumed_data_is_counted(void **state) {
+    double steps[STEPS + 1];
+    double frames[STEPS + 1];
+    (void)state;
+    read_figures("runs/whole", "time/agent_steps", STEPS, steps);
+    read_figures("runs/whole", "time/emulator_frames", STEPS, frames);
+    double before = 0;
+    bool padded = false;
+    for (int i = 1; i <= STEPS; i++) {
+        assert_true(steps[i] - before >= 4 && steps[i] - before <= 4 * 4);
+        padded = padded || steps[i] - before < 4 * 4;
+        assert_true(frames[i] == steps[i]); /* one frame a step in the arcade suite */
+        before = steps[i];
+    }
+    assert_true(padded);
 }
 
 static void used_folder_needs_resume(void **state) {
@@ -190,15 +161,37 @@ static void bad_options(void **state) {
     FAILS(ppi_train_job_create(&job, "mgdd"), PP_ERR_NOT_FOUND, "mgdt");
 }
 
+/* One network sees one shape of observation; both datasets are named with theirs. */
+static void datasets_of_two_shapes(void **state) {
+    static const char *const both[] = {"data=" CATCH_DATA ",data/arcade/catch/grey-v0", "steps=1",
+                                       NULL};
+    ppi_env_options env;
+    ppi_collect_options o;
+    (void)state;
+    ppi_env_options_default(&env);
+    env.view = PPI_VIEW_GREY84;
+    ppi_collect_options_default(&o);
+    snprintf(o.env, sizeof o.env, "arcade/catch");
+    snprintf(o.out, sizeof o.out, "data");
+    snprintf(o.name, sizeof o.name, "grey-v0");
+    o.steps = 20;
+    o.envs = 1;
+    o.env_options = &env;
+    OK(ppi_collect(&o, NULL));
+    FAILS(run_job("runs/bad", both, NULL), PP_ERR_SHAPE, "arcade/catch/random-v0");
+    assert_non_null(strstr(pp_last_error(), "10x5x2"));
+    assert_non_null(strstr(pp_last_error(), "arcade/catch/grey-v0"));
+    assert_non_null(strstr(pp_last_error(), "84x84x1"));
+    assert_false(ppi_dir_exists("runs/bad"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(leaves_a_run_folder),
-        cmocka_unit_test(same_seed_same_run),
-        cmocka_unit_test(killed_runs_resume_exactly),
-        cmocka_unit_test(used_folder_needs_resume),
-        cmocka_unit_test(interruption_saves),
-        cmocka_unit_test(loss_that_is_not_finite_stops),
-        cmocka_unit_test(bad_options),
+        cmocka_unit_test(leaves_a_run_folder),           cmocka_unit_test(same_seed_same_run),
+        cmocka_unit_test(killed_runs_resume_exactly),    cmocka_unit_test(consumed_data_is_counted),
+        cmocka_unit_test(used_folder_needs_resume),      cmocka_unit_test(interruption_saves),
+        cmocka_unit_test(loss_that_is_not_finite_stops), cmocka_unit_test(bad_options),
+        cmocka_unit_test(datasets_of_two_shapes),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -2,6 +2,7 @@
 #include "unit/base_test.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -61,6 +62,40 @@ static void read_failures_name_the_file(void **state) {
     CHECK_OK(ppi_file_write_atomic("file_test/a", "first", 5));
     ppi_fault_set(PPI_FAULT_ALLOC, 1);
     CHECK_FAILS(ppi_file_read_all("file_test/a", &data, &size), PP_ERR_NO_MEMORY, "file_test/a");
+}
+
+static void modes_follow_the_umask(void **state) {
+    (void)state;
+    static const mode_t masks[] = {0, 022, 077};
+    for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
+        struct stat info;
+        const mode_t before = umask(masks[i]);
+        CHECK_OK(ppi_file_write_atomic("file_test/a", "x", 1));
+        umask(before);
+        assert_int_equal(stat("file_test/a", &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0666 & ~masks[i]);
+    }
+}
+
+static void a_replacement_is_ended_or_given_up(void **state) {
+    (void)state;
+    ppi_replace r;
+    CHECK_OK(ppi_file_write_atomic("file_test/a", "old", 3));
+    CHECK_OK(ppi_replace_begin(&r, "file_test/a"));
+    CHECK_OK(ppi_file_write_all_fd(r.fd, "new", 3, r.temporary));
+    check_content("file_test/a", "old");
+    check_entries("file_test", 2);
+    assert_int_equal(ppi_replace_end(&r, PP_ERR_NUMERIC), PP_ERR_NUMERIC);
+    check_content("file_test/a", "old");
+    check_entries("file_test", 1);
+    CHECK_OK(ppi_replace_end(&r, PP_OK)); /* nothing left to end */
+    CHECK_OK(ppi_replace_begin(&r, "file_test/a"));
+    CHECK_OK(ppi_file_write_all_fd(r.fd, "new", 3, r.temporary));
+    CHECK_OK(ppi_replace_end(&r, PP_OK));
+    check_content("file_test/a", "new");
+    check_entries("file_test", 1);
+    CHECK_FAILS(ppi_replace_begin(&r, "file_test/none/a"), PP_ERR_NOT_FOUND, "file_test/none/a");
+    assert_int_equal(ppi_replace_end(&r, PP_ERR_NOT_FOUND), PP_ERR_NOT_FOUND);
 }
 
 static void a_failed_write_keeps_the_old_file(void **state) {
@@ -188,6 +223,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(write_then_read, fresh_folder, clear_faults),
         cmocka_unit_test_setup_teardown(read_failures_name_the_file, fresh_folder, clear_faults),
+        cmocka_unit_test_setup_teardown(modes_follow_the_umask, fresh_folder, clear_faults),
+        cmocka_unit_test_setup_teardown(a_replacement_is_ended_or_given_up, fresh_folder,
+                                        clear_faults),
         cmocka_unit_test_setup_teardown(a_failed_write_keeps_the_old_file, fresh_folder,
                                         clear_faults),
         cmocka_unit_test_setup_teardown(descriptor_writes_report_progress, fresh_folder,

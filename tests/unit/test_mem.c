@@ -45,6 +45,15 @@ static void overflow_and_kinds(void **state) {
     ppi_free(memory);
     assert_true(ppi_fault_hit(PPI_FAULT_WRITE));
     assert_false(ppi_fault_hit(PPI_FAULT_WRITE));
+    ppi_fault_set_lasting(PPI_FAULT_WRITE, 2);
+    assert_int_equal(ppi_fault_left(PPI_FAULT_WRITE), 2);
+    assert_false(ppi_fault_hit(PPI_FAULT_WRITE));
+    for (int i = 0; i < 3; i++) assert_true(ppi_fault_hit(PPI_FAULT_WRITE));
+    assert_int_equal(ppi_fault_left(PPI_FAULT_WRITE), 0);
+    assert_false(ppi_fault_hit(PPI_FAULT_FSYNC));
+    ppi_fault_set(PPI_FAULT_WRITE, 1); /* once again */
+    assert_true(ppi_fault_hit(PPI_FAULT_WRITE));
+    assert_false(ppi_fault_hit(PPI_FAULT_WRITE));
 }
 
 static void aligned_memory_is_zero(void **state) {
@@ -146,9 +155,35 @@ static void buffer_failure_sticks(void **state) {
     ppi_buf_free(&buf);
 }
 
+static int handled[PPI_FAULT_KIND_COUNT];
+
+static void note_fault(ppi_fault_kind kind) {
+    handled[kind]++;
+}
+
+static void hooks_count_and_call(void **state) {
+    (void)state;
+    ppi_fault_handler(note_fault);
+    ppi_fault_set(PPI_FAULT_ALLOC, 3);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ppi_fault_left(PPI_FAULT_ALLOC), i < 3 ? 3 - i : 0);
+        void *memory = ppi_malloc(8);
+        assert_int_equal(memory == NULL, i == 2);
+        ppi_free(memory);
+    }
+    assert_int_equal(handled[PPI_FAULT_ALLOC], 1);
+    assert_int_equal(handled[PPI_FAULT_WRITE], 0);
+    ppi_fault_clear();
+    ppi_fault_set(PPI_FAULT_ALLOC, 1);
+    assert_null(ppi_malloc(8));
+    assert_int_equal(handled[PPI_FAULT_ALLOC], 1);
+    assert_int_equal(ppi_fault_left(PPI_FAULT_KIND_COUNT), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_nth_allocation_fails_once, clear_faults),
+        cmocka_unit_test_teardown(hooks_count_and_call, clear_faults),
         cmocka_unit_test_teardown(overflow_and_kinds, clear_faults),
         cmocka_unit_test_teardown(aligned_memory_is_zero, clear_faults),
         cmocka_unit_test_teardown(arena_gives_aligned_zeroed_memory, clear_faults),

@@ -148,6 +148,8 @@ static void unknown_names_get_the_nearest(void **state) {
                 "mean \"data.random-shift\"?");
     CHECK_FAILS(ppi_options_set(options, "completely-else", "1", "x"), PP_ERR_ARGUMENT,
                 "unknown option \"completely-else\"; --help lists all options");
+    CHECK_FAILS(ppi_options_set(options, "learnig-rate", "1", "x"), PP_ERR_ARGUMENT,
+                "did you mean \"learning-rate\"?");
     ppi_buf text = {0};
     CHECK_FAILS(ppi_options_get_text(options, "train.step", &text), PP_ERR_ARGUMENT, "train.steps");
     ppi_options_destroy(options);
@@ -167,6 +169,16 @@ static void edit_distances(void **state) {
     memset(lengthy, 'x', sizeof lengthy - 1);
     lengthy[sizeof lengthy - 1] = '\0';
     assert_int_equal(ppi_edit_distance(lengthy, ""), 127);
+}
+
+static void assignments_are_told_from_paths(void **state) {
+    (void)state;
+    assert_true(ppi_options_is_assignment("optim.lr=3e-4"));
+    assert_true(ppi_options_is_assignment("a_b-c="));
+    assert_false(ppi_options_is_assignment("runs/lr=3"));
+    assert_false(ppi_options_is_assignment("=3"));
+    assert_false(ppi_options_is_assignment("runs"));
+    assert_false(ppi_options_is_assignment(""));
 }
 
 static void arguments_in_every_form(void **state) {
@@ -317,6 +329,7 @@ int main(void) {
         cmocka_unit_test(bad_values_leave_the_field),
         cmocka_unit_test(unknown_names_get_the_nearest),
         cmocka_unit_test(edit_distances),
+        cmocka_unit_test(assignments_are_told_from_paths),
         cmocka_unit_test(arguments_in_every_form),
         cmocka_unit_test(bad_arguments_fail),
         cmocka_unit_test(json_round_trip),

@@ -2,6 +2,7 @@
 #include "unit/base_test.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/png.h"
 
@@ -42,6 +43,24 @@ static void cut_and_foreign_bytes_fail(void **state) {
     ppi_buf_free(&file);
 }
 
+/* Sides are not believed when the file is too short for them: nothing large is allocated. */
+static void claimed_sides_are_checked(void **state) {
+    (void)state;
+    const uint8_t pixel = 7;
+    ppi_buf file = {0};
+    ppi_image image;
+    CHECK_OK(ppi_png_write_buf(&file, &pixel, 1, 1, 1));
+    uint8_t *bytes = (uint8_t *)file.data;
+    const uint8_t side[4] = {0, 0, 0x75, 0x30}; /* 30000, big-endian */
+    memcpy(bytes + 16, side, 4);
+    memcpy(bytes + 20, side, 4);
+    const uint32_t crc = ppi_crc32(0, bytes + 12, 17); /* of the IHDR chunk */
+    for (int i = 0; i < 4; i++) bytes[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+    CHECK_FAILS(ppi_png_read_memory(&image, file.data, file.len, "big.png"), PP_ERR_CORRUPT,
+                "claims 30000 x 30000 pixels");
+    ppi_buf_free(&file);
+}
+
 static void bad_requests_fail(void **state) {
     (void)state;
     const uint8_t pixel[4] = {0};
@@ -67,6 +86,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_round_trip),
         cmocka_unit_test(cut_and_foreign_bytes_fail),
+        cmocka_unit_test(claimed_sides_are_checked),
         cmocka_unit_test(bad_requests_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

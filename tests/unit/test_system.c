@@ -58,7 +58,7 @@ static void progress_is_reported_at_most_once_a_second(void **state) {
     assert_true(ppi_progress_rate(&progress) > 0.0);
     ppi_progress_finish(&progress);
     assert_int_equal(seen.level, PPI_LOG_INFO);
-    assert_non_null(strstr(seen.text, "collect: 600 steps in "));
+    assert_non_null(strstr(seen.text, "collect: 500 steps in "));
     ppi_progress_start(&progress, "scan", "files", 0, 0);
     progress.shown_s -= 5.0;
     ppi_progress_update(&progress, 3, NULL);
@@ -93,6 +93,19 @@ static void instruction_sets_are_limited(void **state) {
     assert_int_equal(ppi_cpu_isa_limit(PPI_ISA_AVX2, "avx512"), PPI_ISA_AVX2);
     assert_int_equal(ppi_cpu_isa_limit(PPI_ISA_AVX2, NULL), PPI_ISA_AVX2);
     assert_int_equal(ppi_cpu_isa_limit(PPI_ISA_AVX2, "other"), PPI_ISA_AVX2);
+    const char *limit = getenv("POLYPLAY_MAX_ISA");
+    char kept[32];
+    snprintf(kept, sizeof kept, "%s", limit != NULL ? limit : "");
+    assert_int_equal(setenv("POLYPLAY_MAX_ISA", "avx", 1), 0);
+    assert_int_equal(ppi_cpu_isa_check(), PP_ERR_ARGUMENT);
+    assert_non_null(strstr(pp_last_error(), "\"avx\""));
+    assert_int_equal(setenv("POLYPLAY_MAX_ISA", "avx512", 1), 0);
+    assert_int_equal(ppi_cpu_isa_check(), PP_OK);
+    assert_int_equal(setenv("POLYPLAY_MAX_ISA", "", 1), 0);
+    assert_int_equal(ppi_cpu_isa_check(), PP_OK);
+    assert_int_equal(unsetenv("POLYPLAY_MAX_ISA"), 0);
+    assert_int_equal(ppi_cpu_isa_check(), PP_OK);
+    assert_int_equal(setenv("POLYPLAY_MAX_ISA", kept, 1), 0);
     assert_string_equal(ppi_isa_name(PPI_ISA_AVX512_BF16), "avx512_bf16");
     assert_string_equal(ppi_isa_name(PPI_ISA_COUNT), "unknown");
     assert_true(ppi_cpu_count() >= 1);

@@ -64,17 +64,23 @@ pp_status ppi_ref_dropout(const ppi_kernel_args *a) {
     const ppi_operand x = a->in[0];
     const ppi_operand y = a->out[0];
     const float p = a->params.dropout.p;
+    const ppi_row_list *rows = &a->params.dropout.rows;
     const uint32_t threshold = ppi_dropout_threshold(p);
     const double scale = (double)(1.0f / (1.0f - p));
     const int64_t n = ppi_shape_count(&x.shape);
+    const int64_t run = rows->at ? ref_last(&x.shape) : n; /* elements whose mask is contiguous */
     uint32_t key[2];
     ppi_dropout_key(key, *a->seed, a->params.dropout.site);
-#pragma omp parallel for num_threads(a->threads) schedule(static)
-    for (int64_t block = 0; block < (n + 3) / 4; block++) {
-        uint32_t word[4];
-        ppi_dropout_words(word, key, *a->step, (uint64_t)block);
-        for (int64_t i = block * 4; i < n && i < block * 4 + 4; i++) {
-            ref_set(&y, i, word[i & 3] >= threshold ? scale * ref_get(&x, i) : 0.0);
+    for (int64_t start = 0; start < n; start += run) {
+        const int64_t first = rows->at ? rows->at[start / run] * run : 0; /* element of the mask */
+#pragma omp parallel for num_threads(a->threads) schedule(static) if (run == n)
+        for (int64_t block = first / 4; block < (first + run + 3) / 4; block++) {
+            uint32_t word[4];
+            ppi_dropout_words(word, key, *a->step, (uint64_t)block);
+            for (int64_t m = block * 4 < first ? first : block * 4; m < first + run && m < block * 4 + 4; m++) {
+                const int64_t i = start + m - first;
+                ref_set(&y, i, word[m & 3] >= threshold ? scale * ref_get(&x, i) : 0.0);
+            }
         }
     }
     return PP_OK;

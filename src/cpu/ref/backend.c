@@ -1,7 +1,12 @@
 /* The reference backend: one kernel per op. */
 #include "cpu/ref/ref.h"
 
-#define PPI_REF_KERNEL(op, fn) static const ppi_kernel kernel_##fn = {.name = "ref:" #fn, .workspace_size = SIZE_##op, .run = ppi_ref_##fn};
+/* The reference writes results, it does not add to them. */
+static bool accepts(const ppi_kernel_args *a) { return !a->accumulate; }
+
+#define PPI_REF_KERNEL(op, fn)                                                                     \
+    static const ppi_kernel kernel_##fn = {                                                        \
+        .name = "ref:" #fn, .accepts = accepts, .workspace_size = SIZE_##op, .run = ppi_ref_##fn};
 #define PPI_REF_LIST(op, fn) [PPI_OP_##op] = {&kernel_##fn, NULL},
 
 /* Workspace rule of each op. */
@@ -10,6 +15,8 @@
 #define SIZE_PERMUTE NULL
 #define SIZE_SLICE NULL
 #define SIZE_SLICE_GRAD NULL
+#define SIZE_TAKE_ROWS NULL
+#define SIZE_TAKE_ROWS_GRAD NULL
 #define SIZE_CONCAT NULL
 #define SIZE_ADD NULL
 #define SIZE_MUL NULL

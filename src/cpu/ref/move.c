@@ -112,6 +112,22 @@ pp_status ppi_ref_slice_grad(const ppi_kernel_args *a) {
     return PP_OK;
 }
 
+pp_status ppi_ref_take_rows(const ppi_kernel_args *a) {
+    const ppi_row_list *rows = &a->params.take.rows;
+    const int64_t cols = ref_last(&a->out[0].shape);
+    for (int64_t r = 0; r < rows->n; r++) copy_run(&a->out[0], r * cols, &a->in[0], rows->at[r] * cols, 1, cols);
+    return PP_OK;
+}
+
+pp_status ppi_ref_take_rows_grad(const ppi_kernel_args *a) {
+    const ppi_operand *dx = &a->out[0];
+    const ppi_row_list *rows = &a->params.take.rows;
+    const int64_t cols = ref_last(&dx->shape);
+    memset(dx->data, 0, (size_t)ppi_shape_count(&dx->shape) * ppi_dtype_size(dx->dtype));
+    for (int64_t r = 0; r < rows->n; r++) copy_run(dx, rows->at[r] * cols, &a->in[0], r * cols, 1, cols);
+    return PP_OK;
+}
+
 pp_status ppi_ref_concat(const ppi_kernel_args *a) {
     const ppi_operand y = a->out[0];
     const int axis = a->params.concat.axis;

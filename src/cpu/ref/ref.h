@@ -39,7 +39,8 @@ static inline int64_t ref_row_stride(int64_t n) { return (n + 7) / 8 * 8; }
 /* One run function per op. */
 #define PPI_REF_OPS(X)                                                                             \
     X(CAST, cast) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice)                          \
-    X(SLICE_GRAD, slice_grad) X(CONCAT, concat) X(ADD, add) X(MUL, mul) X(SCALE, scale)            \
+    X(SLICE_GRAD, slice_grad) X(TAKE_ROWS, take_rows) X(TAKE_ROWS_GRAD, take_rows_grad)            \
+    X(CONCAT, concat) X(ADD, add) X(MUL, mul) X(SCALE, scale)                                      \
     X(REDUCE_TO, reduce_to) X(BROADCAST_TO, broadcast_to) X(LINEAR, linear) X(MATMUL, matmul)      \
     X(ACT, act) X(ACT_GRAD, act_grad) X(LAYER_NORM, layer_norm)                                    \
     X(LAYER_NORM_GRAD, layer_norm_grad) X(SOFTMAX, softmax) X(SOFTMAX_GRAD, softmax_grad)          \

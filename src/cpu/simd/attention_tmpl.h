@@ -5,49 +5,14 @@
    header. */
 #include <string.h>
 
-#include "base/error.h"
-#include "base/mem.h"
-#include "cpu/simd/team.h"
+#include "cpu/simd/attention_mask.h"
 #include "cpu/simd/tile_tmpl.h"
 
-/* The mask written out for the plan's shape. */
-typedef struct attention_state {
-    int64_t nq, nk, nkp; /* rows of queries and keys; keys padded to VW */
-    int64_t *end;        /* [nq] one past the last key that row sees */
-    int64_t *first;      /* [nk] first query row that sees this key (nq: none) */
-    float *bias;         /* [nq, nkp] 0 where seen, -inf elsewhere */
-} attention_state;
-
-/* Sizes of a node. */
-typedef struct attention_dims {
-    int64_t batch, heads, nq, nk, nkp, width, size;
-} attention_dims;
-
-static attention_dims attention_sizes(const ppi_kernel_args *a, int q) {
-    const ppi_shape *sq = &a->in[q].shape;
-    const int64_t heads = a->params.attention.heads;
-    const int64_t nk = a->in[q + 1].shape.dim[1];
-    return (attention_dims){
-        sq->dim[0], heads, sq->dim[1], nk, (nk + VW - 1) / VW * VW, sq->dim[2], sq->dim[2] / heads};
-}
-
-/* Every query row sees a key. */
-static bool attention_rows_see(const ppi_kernel_args *a, const attention_dims *d) {
-    for (int64_t i = 0; i < d->nq; i++) {
-        int64_t k = 0;
-        while (k < d->nk && !ppi_mask_allows(&a->params.attention.mask, i, k)) k++;
-        if (k == d->nk) return false;
-    }
-    return true;
-}
-
 static bool attention_fits(const ppi_kernel_args *a, int q) {
-    if (a->accumulate) return false;
     for (int i = 0; i < a->n_in; i++) {
         if (!ppi_is_float(a->in[i].dtype)) return false;
     }
-    const attention_dims d = attention_sizes(a, q);
-    return d.size % VW == 0 && d.nk <= 4096 && d.nq <= 4096 && attention_rows_see(a, &d);
+    return attention_shape_fits(a, q, VW);
 }
 
 static bool attention_accepts(const ppi_kernel_args *a) {
@@ -59,49 +24,11 @@ static bool attention_grad_accepts(const ppi_kernel_args *a) {
            ppi_is_float(a->out[1].dtype) && ppi_is_float(a->out[2].dtype);
 }
 
-static void attention_teardown(ppi_kernel_args *a) {
-    attention_state *s = a->state;
-    if (!s) return;
-    ppi_free(s->end);
-    ppi_free(s->first);
-    ppi_free(s->bias);
-    ppi_free(s);
-    a->state = NULL;
-}
-
-static pp_status attention_prepare(ppi_kernel_args *a, int q) {
-    const attention_dims d = attention_sizes(a, q);
-    attention_state *s = ppi_calloc(1, sizeof *s);
-    if (!s) return ppi_oom("attention state");
-    a->state = s;
-    s->nq = d.nq;
-    s->nk = d.nk;
-    s->nkp = d.nkp;
-    s->end = ppi_calloc((size_t)d.nq, sizeof *s->end);
-    s->first = ppi_calloc((size_t)d.nk, sizeof *s->first);
-    s->bias = ppi_calloc((size_t)(d.nq * d.nkp), sizeof *s->bias);
-    if (!s->end || !s->first || !s->bias) {
-        attention_teardown(a);
-        return ppi_oom("attention mask");
-    }
-    for (int64_t k = 0; k < d.nk; k++) s->first[k] = d.nq;
-    for (int64_t i = 0; i < d.nq; i++) {
-        for (int64_t k = 0; k < d.nkp; k++) {
-            const bool seen = k < d.nk && ppi_mask_allows(&a->params.attention.mask, i, k);
-            s->bias[i * d.nkp + k] = seen ? 0.0f : -INFINITY;
-            if (!seen) continue;
-            s->end[i] = k + 1;
-            if (i < s->first[k]) s->first[k] = i;
-        }
-    }
-    return PP_OK;
-}
-
 static pp_status attention_setup(ppi_kernel_args *a) {
-    return attention_prepare(a, 0);
+    return attention_prepare(a, 0, VW);
 }
 static pp_status attention_grad_setup(ppi_kernel_args *a) {
-    return attention_prepare(a, 1);
+    return attention_prepare(a, 1, VW);
 }
 
 /* y[r][0..size) = x[r][0..size) as f32; x has `ld` elements per row and starts at `at`. */
@@ -135,19 +62,15 @@ static void unpack_rows(const ppi_operand *y, int64_t at, int64_t ld, const floa
     }
 }
 
-/* One past the last key that any of the rows i0.. sees, and that rounded up to vectors. */
-static int64_t block_end(const attention_state *s, int64_t i0, int64_t rows) {
-    int64_t end = 0;
-    for (int64_t i = i0; i < i0 + rows; i++) end = ppi_max64(end, s->end[i]);
-    return end;
-}
-
-/* Scores to e^(scale s + bias - max) in place; returns their sum, *max_out the largest. */
-static float softmax_scores(float *s, const float *bias, int64_t n, float scale, float *max_out) {
+/* Scores to e^(scale s - max) in place, 0 where the key is not seen; returns their sum, *max_out
+   the largest. */
+static float softmax_scores(float *s, const uint16_t *seen, int64_t n, float scale,
+                            float *max_out) {
     const vf vscale = v_set(scale);
-    vf m = v_set(-INFINITY);
+    const vf none = v_set(-INFINITY);
+    vf m = none;
     for (int64_t k = 0; k < n; k += VW) {
-        const vf v = v_fma(v_load(s + k), vscale, v_load(bias + k));
+        const vf v = v_where(seen[k / VW], v_mul(v_load(s + k), vscale), none);
         v_store(s + k, v);
         m = v_max(m, v);
     }
@@ -169,7 +92,7 @@ static int64_t attention_scratch(const attention_dims *d) {
 }
 
 static size_t attention_workspace(const ppi_kernel_args *a) {
-    const attention_dims d = attention_sizes(a, 0);
+    const attention_dims d = attention_sizes(a, 0, VW);
     const int threads = a->threads < 1 ? 1 : a->threads;
     return (size_t)((attention_scratch(&d) + 15) / 16 * 16) * (size_t)threads * sizeof(float);
 }
@@ -191,14 +114,14 @@ static void attention_head(const ppi_kernel_args *a, const attention_dims *d, fl
     pack_rows(v, &a->in[2], k_at, d->width, d->nk, d->size);
     for (int64_t i0 = 0; i0 < d->nq; i0 += VG_ROWS) {
         const int64_t rows = ppi_min64(VG_ROWS, d->nq - i0);
-        const int64_t end = block_end(s, i0, rows);
+        const int64_t end = attention_end(s, i0, rows);
         const int64_t wide = (end + VW - 1) / VW * VW;
         float inverse[VG_ROWS];
         pack_rows(q, &a->in[0], q_at + i0 * d->width, d->width, rows, d->size);
         tile_product(rows, p, d->nkp, (tile_a){q, d->size, 1}, kt, d->nkp, wide, d->size);
         for (int64_t r = 0; r < rows; r++) {
             float max;
-            const float sum = softmax_scores(p + r * d->nkp, s->bias + (i0 + r) * d->nkp, wide,
+            const float sum = softmax_scores(p + r * d->nkp, s->seen + (i0 + r) * s->groups, wide,
                                              a->params.attention.scale, &max);
             inverse[r] = 1.0f / sum;
             if (lse) lse[task * d->nq + i0 + r] = max + logf(sum);
@@ -210,10 +133,10 @@ static void attention_head(const ppi_kernel_args *a, const attention_dims *d, fl
 }
 
 static pp_status attention_run(const ppi_kernel_args *a) {
-    const attention_dims d = attention_sizes(a, 0);
+    const attention_dims d = attention_sizes(a, 0, VW);
     const int64_t tasks = d.batch * d.heads;
     const int64_t each = (attention_scratch(&d) + 15) / 16 * 16;
-    const int nt = ppi_team(tasks * d.nq * d.nk, a->threads);
+    const int nt = attention_team(a, &d);
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(tasks, 1, t, nt);
@@ -241,7 +164,7 @@ static int64_t attention_grad_scratch(const attention_dims *d) {
 }
 
 static size_t attention_grad_workspace(const ppi_kernel_args *a) {
-    const attention_dims d = attention_sizes(a, 1);
+    const attention_dims d = attention_sizes(a, 1, VW);
     const int threads = a->threads < 1 ? 1 : a->threads;
     return (size_t)((attention_grad_scratch(&d) + 15) / 16 * 16) * (size_t)threads * sizeof(float);
 }
@@ -261,14 +184,15 @@ static head_scratch head_layout(const attention_dims *d, float *at) {
 }
 
 /* From scores and gradients of probabilities to probabilities and gradients of scores, one row. */
-static void score_gradient(float *p, float *dp, const float *bias, int64_t wide, int64_t pad,
+static void score_gradient(float *p, float *dp, const uint16_t *seen, int64_t wide, int64_t pad,
                            float scale, float lse, float delta) {
     const vf vscale = v_set(scale);
     const vf vlse = v_set(lse);
     const vf vdelta = v_set(delta);
     int64_t k = 0;
     for (; k < wide; k += VW) {
-        const vf e = v_exp(v_sub(v_fma(v_load(p + k), vscale, v_load(bias + k)), vlse));
+        const vf s = v_exp(v_sub(v_mul(v_load(p + k), vscale), vlse));
+        const vf e = v_where(seen[k / VW], s, v_zero());
         v_store(p + k, e);
         v_store(dp + k, v_mul(v_mul(e, vscale), v_sub(v_load(dp + k), vdelta)));
     }
@@ -293,8 +217,7 @@ static void key_gradient(const ppi_operand *out, int64_t at, const attention_dim
     if (!out->data) return;
     for (int64_t k0 = 0; k0 < d->nk; k0 += VG_ROWS) {
         const int64_t rows = ppi_min64(VG_ROWS, d->nk - k0);
-        int64_t i0 = d->nq;
-        for (int64_t k = k0; k < k0 + rows; k++) i0 = ppi_min64(i0, s->first[k]);
+        const int64_t i0 = attention_first(s, k0, rows);
         const tile_a a = {weights + i0 * d->nkp + k0, 1, d->nkp};
         tile_product(rows, tile, d->size, a, rows_of + i0 * d->size, d->size, d->size, d->nq - i0);
         unpack_rows(out, at + k0 * d->width, d->width, tile, rows, d->size, NULL);
@@ -319,7 +242,7 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
         w.delta[i] = row_delta(&a->in[4], q_at + i * d->width, w.dy + i * d->size, d->size);
     for (int64_t i0 = 0; i0 < d->nq; i0 += VG_ROWS) {
         const int64_t rows = ppi_min64(VG_ROWS, d->nq - i0);
-        const int64_t end = block_end(s, i0, rows);
+        const int64_t end = attention_end(s, i0, rows);
         const int64_t wide = (end + VW - 1) / VW * VW;
         float *p = w.p + i0 * d->nkp;
         float *dp = w.dp + i0 * d->nkp;
@@ -329,7 +252,7 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
                      wide, d->size);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t i = i0 + r;
-            score_gradient(p + r * d->nkp, dp + r * d->nkp, s->bias + i * d->nkp, wide, d->nkp,
+            score_gradient(p + r * d->nkp, dp + r * d->nkp, s->seen + i * s->groups, wide, d->nkp,
                            a->params.attention.scale, lse[i], w.delta[i]);
         }
         if (!a->out[0].data) continue;
@@ -341,10 +264,10 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
 }
 
 static pp_status attention_grad_run(const ppi_kernel_args *a) {
-    const attention_dims d = attention_sizes(a, 1);
+    const attention_dims d = attention_sizes(a, 1, VW);
     const int64_t tasks = d.batch * d.heads;
     const int64_t each = (attention_grad_scratch(&d) + 15) / 16 * 16;
-    const int nt = ppi_team(tasks * d.nq * d.nk, a->threads);
+    const int nt = attention_team(a, &d);
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(tasks, 1, t, nt);

@@ -95,9 +95,10 @@ void PPI_SIMD(transpose)(void *y, const void *x, ppi_dtype t, int64_t rows, int6
 
 VFN void act_range(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, const ppi_act act,
                    ppi_range r) {
+    const bool f32 = yt == PPI_F32;
     int64_t i = r.from;
-    for (; i + VW <= r.to; i += VW) v_put(y, yt, i, v_act(v_get(x, xt, i), act));
-    if (i < r.to) v_put_n(y, yt, i, v_act(v_get_n(x, xt, i, r.to - i), act), r.to - i);
+    for (; i + VW <= r.to; i += VW) v_put(y, yt, i, v_act(f32, v_get(x, xt, i), act));
+    if (i < r.to) v_put_n(y, yt, i, v_act(f32, v_get_n(x, xt, i, r.to - i), act), r.to - i);
 }
 
 VFN void act_part(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act, ppi_range r) {
@@ -202,13 +203,15 @@ VFN void act_grad_range(const ppi_kernel_args *a, const grad_types t, const ppi_
     void *y = a->out[0].data;
     const void *d = a->in[0].data;
     const void *x = a->in[1].data;
+    const bool f32 = t.y == PPI_F32;
     int64_t i = r.from;
     for (; i + VW <= r.to; i += VW)
-        v_put(y, t.y, i, v_mul(v_get(d, t.d, i), v_act_grad(v_get(x, t.x, i), act)));
+        v_put(y, t.y, i, v_mul(v_get(d, t.d, i), v_act_grad(f32, v_get(x, t.x, i), act)));
     const int64_t left = r.to - i;
-    if (left > 0)
-        v_put_n(y, t.y, i,
-                v_mul(v_get_n(d, t.d, i, left), v_act_grad(v_get_n(x, t.x, i, left), act)), left);
+    if (left > 0) {
+        const vf slope = v_act_grad(f32, v_get_n(x, t.x, i, left), act);
+        v_put_n(y, t.y, i, v_mul(v_get_n(d, t.d, i, left), slope), left);
+    }
 }
 
 VFN void act_grad_part(const ppi_kernel_args *a, const grad_types t, ppi_range r) {
@@ -360,36 +363,34 @@ static bool reduce_accepts(const ppi_kernel_args *a) {
            (f.inner == 1 || f.outer == 1 || f.mid == 1 || f.inner >= VW);
 }
 
-/* One vector of columns summed over all rows, in an order that only the row count decides. */
-VFN vf reduce_columns(const void *x, ppi_dtype t, int64_t rows, int64_t width, int64_t col,
-                      int64_t n) {
-    vf total = v_zero();
-    for (int64_t r0 = 0; r0 < rows; r0 += REDUCE_ROWS) {
-        const int64_t r1 = ppi_min64(rows, r0 + REDUCE_ROWS);
-        vf s = v_zero();
-        if (n == VW) {
-            for (int64_t r = r0; r < r1; r++) s = v_add(s, v_get(x, t, r * width + col));
-        } else {
-            for (int64_t r = r0; r < r1; r++) s = v_add(s, v_get_n(x, t, r * width + col, n));
-        }
-        total = v_add(total, s);
+/* Rows summed in registers before their sum is added to the result: as many streams as the hardware
+   follows, and few enough additions in a row to keep the error small. */
+enum { REDUCE_GROUP = 16 };
+
+/* Rows r0..r1-1 of `vecs` vectors of columns at `col`, added to y unless these are the first rows.
+ */
+VFN void reduce_group(float *y, const void *x, const ppi_dtype t, const int vecs, int64_t r0,
+                      int64_t r1, int64_t width, int64_t col) {
+    vf s[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < vecs; k++) s[k] = v_get(x, t, r0 * width + col + k * VW);
+    for (int64_t r = r0 + 1; r < r1; r++) {
+#pragma GCC unroll 4
+        for (int k = 0; k < vecs; k++) s[k] = v_add(s[k], v_get(x, t, r * width + col + k * VW));
     }
-    return total;
+#pragma GCC unroll 4
+    for (int k = 0; k < vecs; k++) {
+        float *to = y + col + k * VW;
+        v_store(to, r0 > 0 ? v_add(v_load(to), s[k]) : s[k]);
+    }
 }
 
-/* Four vectors of columns at once: whole cache lines, four independent sums. */
-VFN void reduce_columns4(float *y, const void *x, ppi_dtype t, int64_t rows, int64_t width,
-                         int64_t col) {
-    vf total[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-    for (int64_t r0 = 0; r0 < rows; r0 += REDUCE_ROWS) {
-        const int64_t r1 = ppi_min64(rows, r0 + REDUCE_ROWS);
-        vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-        for (int64_t r = r0; r < r1; r++) {
-            for (int k = 0; k < 4; k++) s[k] = v_add(s[k], v_get(x, t, r * width + col + k * VW));
-        }
-        for (int k = 0; k < 4; k++) total[k] = v_add(total[k], s[k]);
-    }
-    for (int k = 0; k < 4; k++) v_store(y + col + k * VW, total[k]);
+/* The same for the last n < VW columns. */
+VFN void reduce_group_tail(float *y, const void *x, const ppi_dtype t, int64_t r0, int64_t r1,
+                           int64_t width, int64_t col, int64_t n) {
+    vf s = v_get_n(x, t, r0 * width + col, n);
+    for (int64_t r = r0 + 1; r < r1; r++) s = v_add(s, v_get_n(x, t, r * width + col, n));
+    v_store_n(y + col, r0 > 0 ? v_add(v_load_n(y + col, n), s) : s, n);
 }
 
 static float reduce_run_sum(const void *x, ppi_dtype t, int64_t from, int64_t n) {
@@ -405,18 +406,24 @@ static float reduce_run_sum(const void *x, ppi_dtype t, int64_t from, int64_t n)
     return (float)total;
 }
 
-/* Columns r of a [rows, width] matrix summed into y. */
+/* Columns r of a [rows, width] matrix summed into y, whole rows of them at a time. */
+VFN void reduce_columns(float *y, const void *x, const ppi_dtype t, int64_t rows, int64_t width,
+                        ppi_range r) {
+    for (int64_t r0 = 0; r0 < rows; r0 += REDUCE_GROUP) {
+        const int64_t r1 = ppi_min64(rows, r0 + REDUCE_GROUP);
+        int64_t c = r.from;
+        for (; c + 4 * VW <= r.to; c += 4 * VW) reduce_group(y, x, t, 4, r0, r1, width, c);
+        for (; c + VW <= r.to; c += VW) reduce_group(y, x, t, 1, r0, r1, width, c);
+        if (c < r.to) reduce_group_tail(y, x, t, r0, r1, width, c, r.to - c);
+    }
+}
+
 static void reduce_part(float *y, const void *x, ppi_dtype t, int64_t rows, int64_t width,
                         ppi_range r) {
-    int64_t c = r.from;
     if (t == PPI_F32) {
-        for (; c + 4 * VW <= r.to; c += 4 * VW) reduce_columns4(y, x, PPI_F32, rows, width, c);
+        reduce_columns(y, x, PPI_F32, rows, width, r);
     } else {
-        for (; c + 4 * VW <= r.to; c += 4 * VW) reduce_columns4(y, x, PPI_BF16, rows, width, c);
-    }
-    for (; c < r.to; c += VW) {
-        const int64_t n = ppi_min64(VW, r.to - c);
-        v_store_n(y + c, reduce_columns(x, t, rows, width, c, n), n);
+        reduce_columns(y, x, PPI_BF16, rows, width, r);
     }
 }
 
@@ -485,58 +492,111 @@ static pp_status broadcast_to_run(const ppi_kernel_args *a) {
 
 /* ---- dropout ---- */
 
-/* Words of VW consecutive Philox blocks, in element order (4 VW words): ppi_dropout_words on lanes.
-   `block` is a multiple of VW, so its low word does not overflow inside the group. */
-VFN void dropout_words(uint32_t out[4 * VW], const uint32_t key[2], uint64_t step, uint64_t block) {
-    vi c0 = v_block_order((uint32_t)block);
-    vi c1 = v_iset((uint32_t)(block >> 32));
-    vi c2 = v_iset((uint32_t)step);
-    vi c3 = v_iset((uint32_t)(step >> 32));
-    uint32_t k0 = key[0];
-    uint32_t k1 = key[1];
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; round++) {
-        vi hi0, lo0, hi1, lo1;
-        v_mul_wide(c0, 0xd2511f53u, &hi0, &lo0);
-        v_mul_wide(c2, 0xcd9e8d57u, &hi1, &lo1);
-        c0 = v_xor3(hi1, c1, k0);
-        c1 = lo1;
-        c2 = v_xor3(hi0, c3, k1);
-        c3 = lo0;
-        k0 += 0x9e3779b9u;
-        k1 += 0xbb67ae85u;
-    }
-    v_interleave4(out, c0, c1, c2, c3);
+enum { PHILOX_ROUNDS = 10 };
+
+/* What all elements of a site share: the keys of each round, the step, which words drop. */
+typedef struct dropout_rule {
+    uint32_t key[2 * PHILOX_ROUNDS];
+    uint64_t step;
+    uint32_t limit;
+    float gain; /* of the elements kept */
+} dropout_rule;
+
+static dropout_rule dropout_rule_of(const ppi_kernel_args *a) {
+    const float p = a->params.dropout.p;
+    dropout_rule rule = {
+        .step = *a->step, .limit = ppi_dropout_threshold(p), .gain = 1.0f / (1.0f - p)};
+    ppi_dropout_key(rule.key, *a->seed, a->params.dropout.site);
+    for (int i = 2; i < 2 * PHILOX_ROUNDS; i++)
+        rule.key[i] = rule.key[i - 2] + (i % 2 ? 0xbb67ae85u : 0x9e3779b9u);
+    return rule;
 }
 
-/* r.from is a multiple of 4 VW. */
-static void dropout_part(const ppi_kernel_args *a, ppi_range r) {
-    const ppi_operand *y = &a->out[0], *x = &a->in[0];
-    const float p = a->params.dropout.p;
-    const uint32_t limit = ppi_dropout_threshold(p);
-    const vf gain = v_set(1.0f / (1.0f - p));
-    uint32_t key[2];
-    ppi_dropout_key(key, *a->seed, a->params.dropout.site);
-    for (int64_t i = r.from; i < r.to; i += 4 * VW) {
-        uint32_t words[4 * VW];
-        dropout_words(words, key, *a->step, (uint64_t)i / 4);
-        for (int k = 0; k < 4 * VW && i + k < r.to; k += VW) {
+/* Registers of blocks that go through the rounds together, each a chain of its own; and the
+   elements that their words serve. */
+enum { PHILOX_SETS = 4, PHILOX_ELEMENTS = PHILOX_SETS * 2 * VW };
+
+/* Words of the blocks from `block` on, in element order: ppi_dropout_words on lanes. */
+VFN void dropout_words(uint32_t out[PHILOX_ELEMENTS], const dropout_rule *rule, uint64_t block) {
+    vi c0[PHILOX_SETS], c1[PHILOX_SETS], c2[PHILOX_SETS], c3[PHILOX_SETS];
+#pragma GCC unroll 4
+    for (int i = 0; i < PHILOX_SETS; i++) {
+        c0[i] = v_block_order(block + (uint64_t)(i * VW / 2));
+        c1[i] = v_upper_half(c0[i]);
+        c2[i] = v_iset64(rule->step);
+        c3[i] = v_upper_half(c2[i]);
+    }
+#pragma GCC unroll 10
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < PHILOX_SETS; i++) {
+            const vi p0 = v_mul_wide(c0[i], 0xd2511f53u);
+            const vi p1 = v_mul_wide(c2[i], 0xcd9e8d57u);
+            c0[i] = v_xor3(v_upper_half(p1), c1[i], rule->key[2 * round]);
+            c1[i] = p1;
+            c2[i] = v_xor3(v_upper_half(p0), c3[i], rule->key[2 * round + 1]);
+            c3[i] = p0;
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < PHILOX_SETS; i++)
+        v_interleave4(out + i * 2 * VW, c0[i], c1[i], c2[i], c3[i]);
+}
+
+/* Elements r of the operands, whose mask starts at element r.from + shift; that is a multiple of
+   4 VW. */
+VFN void dropout_range(void *y, const ppi_dtype yt, const void *x, const ppi_dtype xt,
+                       const dropout_rule *rule, ppi_range r, int64_t shift) {
+    const vf gain = v_set(rule->gain);
+    for (int64_t i = r.from; i < r.to; i += PHILOX_ELEMENTS) {
+        uint32_t words[PHILOX_ELEMENTS];
+        dropout_words(words, rule, (uint64_t)(i + shift) / 4);
+        if (i + PHILOX_ELEMENTS <= r.to) {
+#pragma GCC unroll 8
+            for (int k = 0; k < PHILOX_ELEMENTS; k += VW)
+                v_put(y, yt, i + k,
+                      v_drop_below(words + k, rule->limit, v_mul(v_get(x, xt, i + k), gain)));
+            continue;
+        }
+        for (int k = 0; i + k < r.to; k += VW) {
             const int64_t n = ppi_min64(VW, r.to - i - k);
-            const vf v =
-                n == VW ? v_get(x->data, x->dtype, i + k) : v_get_n(x->data, x->dtype, i + k, n);
-            const vf scaled = v_mul(v, gain);
-            const vf kept = v_sub(scaled, v_keep_below(words + k, limit, scaled));
-            if (n == VW) {
-                v_put(y->data, y->dtype, i + k, kept);
-            } else {
-                v_put_n(y->data, y->dtype, i + k, kept, n);
-            }
+            const vf v = v_mul(v_get_n(x, xt, i + k, n), gain);
+            v_put_n(y, yt, i + k, v_drop_below(words + k, rule->limit, v), n);
         }
     }
 }
 
+static void dropout_part(const ppi_kernel_args *a, const dropout_rule *rule, ppi_range r,
+                         int64_t shift) {
+    const ppi_operand *y = &a->out[0], *x = &a->in[0];
+    if (y->dtype == PPI_BF16 && x->dtype == PPI_F32) {
+        dropout_range(y->data, PPI_BF16, x->data, PPI_F32, rule, r, shift);
+    } else if (y->dtype == PPI_F32 && x->dtype == PPI_BF16) {
+        dropout_range(y->data, PPI_F32, x->data, PPI_BF16, rule, r, shift);
+    } else {
+        dropout_range(y->data, y->dtype, x->data, x->dtype, rule, r, shift);
+    }
+}
+
+/* Rows from a list must start at a group of Philox blocks. */
+static bool dropout_accepts(const ppi_kernel_args *a) {
+    return unary_accepts(a) &&
+           (!a->params.dropout.rows.at || ppi_last_dim(&a->in[0].shape) % (4 * VW) == 0);
+}
+
 static pp_status dropout_run(const ppi_kernel_args *a) {
-    EW_TEAM(ppi_shape_count(&a->in[0].shape), 64, a->threads, dropout_part(a, r));
+    const ppi_row_list *rows = &a->params.dropout.rows;
+    const dropout_rule rule = dropout_rule_of(a);
+    const int64_t n = ppi_shape_count(&a->in[0].shape);
+    if (!rows->at) {
+        EW_TEAM(n, 64, a->threads, dropout_part(a, &rule, r, 0));
+        return PP_OK;
+    }
+    const int64_t cols = ppi_last_dim(&a->in[0].shape);
+    const int nt = ppi_team(n, a->threads);
+#pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
+    for (int64_t i = 0; i < n / cols; i++)
+        dropout_part(a, &rule, (ppi_range){i * cols, (i + 1) * cols}, (rows->at[i] - i) * cols);
     return PP_OK;
 }
 
@@ -557,6 +617,6 @@ const ppi_kernel_entry PPI_SIMD(elementwise_table)[] = {
     EW_ENTRY(BROADCAST_TO, broadcast_to, "broadcast_to", broadcast_to_accepts),
     EW_ENTRY(ACT, act, "act", unary_accepts),
     EW_ENTRY(ACT_GRAD, act_grad, "act_grad", binary_same_accepts),
-    EW_ENTRY(DROPOUT, dropout, "dropout", unary_accepts),
+    EW_ENTRY(DROPOUT, dropout, "dropout", dropout_accepts),
     {0},
 };

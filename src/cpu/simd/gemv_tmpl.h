@@ -87,8 +87,8 @@ static void gemv_finish(const ppi_kernel_args *a, const float *sums, int64_t m, 
             if (a->n_out > 1 && a->out[1].data)
                 v_put_n(a->out[1].data, a->out[1].dtype, i * width + c, v, n);
             if (a->out[0].data)
-                v_put_n(a->out[0].data, a->out[0].dtype, i * width + c, v_act(v, a->params.act.act),
-                        n);
+                v_put_n(a->out[0].data, a->out[0].dtype, i * width + c,
+                        v_act(a->out[0].dtype == PPI_F32, v, a->params.act.act), n);
         }
     }
 }

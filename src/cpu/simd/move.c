@@ -87,6 +87,46 @@ static pp_status slice_grad_run(const ppi_kernel_args *a) {
     return PP_OK;
 }
 
+/* Row r of the smaller operand is row rows.at[r] of the larger. */
+static void rows_copy(const ppi_kernel_args *a, bool grow) {
+    const ppi_row_list *rows = &a->params.take.rows;
+    const ppi_shape *s = &a->out[0].shape;
+    const int64_t cols = s->dim[s->ndim - 1];
+    const int nt = ppi_team(rows->n * cols, a->threads);
+#pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
+    for (int64_t r = 0; r < rows->n; r++) {
+        const int64_t many = rows->at[r] * cols;
+        move_block(&a->out[0], grow ? many : r * cols, &a->in[0], grow ? r * cols : many, cols);
+    }
+}
+
+static pp_status take_rows_run(const ppi_kernel_args *a) {
+    rows_copy(a, false);
+    return PP_OK;
+}
+
+static bool take_rows_grad_accepts(const ppi_kernel_args *a) {
+    ppi_kernel_args plain = *a;
+    plain.accumulate = false;
+    return move_accepts(&plain) && (!a->accumulate || ppi_is_float(a->out[0].dtype));
+}
+
+static pp_status take_rows_grad_run(const ppi_kernel_args *a) {
+    const ppi_operand *dx = &a->out[0], *dy = &a->in[0];
+    if (!a->accumulate) {
+        memset(dx->data, 0, (size_t)ppi_shape_count(&dx->shape) * ppi_dtype_size(dx->dtype));
+        rows_copy(a, true);
+        return PP_OK;
+    }
+    const int64_t cols = dx->shape.dim[dx->shape.ndim - 1];
+    const ppi_row_list *rows = &a->params.take.rows;
+    for (int64_t r = 0; r < rows->n; r++) {
+        ppi_cpu_accumulate((char *)dx->data + (size_t)(rows->at[r] * cols) * ppi_dtype_size(dx->dtype), dx->dtype,
+                           (const char *)dy->data + (size_t)(r * cols) * ppi_dtype_size(dy->dtype), dy->dtype, cols, 1);
+    }
+    return PP_OK;
+}
+
 static pp_status concat_run(const ppi_kernel_args *a) {
     const int axis = a->params.concat.axis;
     const axis_form y = axis_split(&a->out[0].shape, axis);
@@ -219,6 +259,8 @@ static pp_status permute_run(const ppi_kernel_args *a) {
 const ppi_kernel_entry ppi_move_table[] = {
     MOVE_ENTRY(SLICE, slice),
     MOVE_ENTRY(SLICE_GRAD, slice_grad),
+    MOVE_ENTRY(TAKE_ROWS, take_rows),
+    {PPI_OP_TAKE_ROWS_GRAD, {"move:take_rows_grad", take_rows_grad_accepts, NULL, NULL, NULL, take_rows_grad_run}},
     MOVE_ENTRY(CONCAT, concat),
     MOVE_ENTRY(PERMUTE, permute),
     {0},

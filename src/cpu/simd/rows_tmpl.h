@@ -41,27 +41,55 @@ static bool layer_norm_accepts(const ppi_kernel_args *a) {
            all_f32(a, 1, 3) && a->out[1].dtype == PPI_F32 && a->out[2].dtype == PPI_F32;
 }
 
-static void layer_norm_row(const ppi_kernel_args *a, int64_t row, int64_t c) {
-    const ppi_operand *x = &a->in[0];
-    const int64_t at = row * c;
-    vf s = v_zero();
-    for (int64_t i = 0; i < c; i += VW) s = v_add(s, row_get(x, at + i, c - i));
-    const float mean = v_sum(s) / (float)c;
-    const vf vmean = v_set(mean);
-    vf s2 = v_zero();
-    for (int64_t i = 0; i < c; i += VW) {
-        const vf d = row_mask(v_sub(row_get(x, at + i, c - i), vmean), c - i);
-        s2 = v_fma(d, d, s2);
-    }
-    const float rstd = 1.0f / sqrtf(v_sum(s2) / (float)c + a->params.norm.eps);
-    const vf vrstd = v_set(rstd);
-    if (a->out[0].data) {
-        for (int64_t i = 0; i < c; i += VW) {
-            const vf xhat = v_mul(v_sub(row_get(x, at + i, c - i), vmean), vrstd);
-            row_put(&a->out[0], at + i,
-                    v_fma(xhat, row_get(&a->in[1], i, c - i), row_get(&a->in[2], i, c - i)), c - i);
+/* Sum of a row, or with `centre` of the squares of its distances from that; four sums run side by
+   side, because each waits for itself. */
+VFN float norm_sum(const void *x, const ppi_dtype t, int64_t at, int64_t c, const bool squares,
+                   float centre) {
+    const vf mean = v_set(centre);
+    vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+    int64_t i = 0;
+    for (; i + 4 * VW <= c; i += 4 * VW) {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            const vf v = v_get(x, t, at + i + k * VW);
+            const vf d = v_sub(v, mean);
+            s[k] = squares ? v_fma(d, d, s[k]) : v_add(s[k], v);
         }
     }
+    for (; i < c; i += VW) {
+        const int64_t n = ppi_min64(VW, c - i);
+        const vf v = v_get_n(x, t, at + i, n);
+        const vf d = v_fill_n(v_sub(v, mean), n, v_zero());
+        s[0] = squares ? v_fma(d, d, s[0]) : v_add(s[0], v);
+    }
+    return v_sum(v_add(v_add(s[0], s[1]), v_add(s[2], s[3])));
+}
+
+/* y = gain (x - mean) rstd + offset. */
+VFN void norm_write(const ppi_kernel_args *a, const ppi_dtype yt, const ppi_dtype xt, int64_t at,
+                    int64_t c, float mean, float rstd) {
+    const float *gain = a->in[1].data;
+    const float *offset = a->in[2].data;
+    const vf vmean = v_set(mean);
+    const vf vrstd = v_set(rstd);
+    int64_t i = 0;
+    for (; i + VW <= c; i += VW) {
+        const vf xhat = v_mul(v_sub(v_get(a->in[0].data, xt, at + i), vmean), vrstd);
+        v_put(a->out[0].data, yt, at + i, v_fma(xhat, v_load(gain + i), v_load(offset + i)));
+    }
+    if (i >= c) return;
+    const vf xhat = v_mul(v_sub(v_get_n(a->in[0].data, xt, at + i, c - i), vmean), vrstd);
+    v_put_n(a->out[0].data, yt, at + i,
+            v_fma(xhat, v_load_n(gain + i, c - i), v_load_n(offset + i, c - i)), c - i);
+}
+
+VFN void layer_norm_row(const ppi_kernel_args *a, const ppi_dtype yt, const ppi_dtype xt,
+                        int64_t row, int64_t c) {
+    const void *x = a->in[0].data;
+    const float mean = norm_sum(x, xt, row * c, c, false, 0.0f) / (float)c;
+    const float variance = norm_sum(x, xt, row * c, c, true, mean) / (float)c;
+    const float rstd = 1.0f / sqrtf(variance + a->params.norm.eps);
+    if (a->out[0].data) norm_write(a, yt, xt, row * c, c, mean, rstd);
     if (a->out[1].data) ((float *)a->out[1].data)[row] = mean;
     if (a->out[2].data) ((float *)a->out[2].data)[row] = rstd;
 }
@@ -71,13 +99,23 @@ static pp_status layer_norm_run(const ppi_kernel_args *a) {
     const int64_t rows = row_count(&a->in[0]);
     const int nt = ppi_team(rows * c, a->threads);
 #pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
-    for (int64_t row = 0; row < rows; row++) layer_norm_row(a, row, c);
+    for (int64_t row = 0; row < rows; row++) {
+        const ppi_dtype yt = a->out[0].dtype;
+        const ppi_dtype xt = a->in[0].dtype;
+        if (xt == PPI_F32 && yt == PPI_BF16) {
+            layer_norm_row(a, PPI_BF16, PPI_F32, row, c);
+        } else if (xt == PPI_F32) {
+            layer_norm_row(a, PPI_F32, PPI_F32, row, c);
+        } else {
+            layer_norm_row(a, yt, xt, row, c);
+        }
+    }
     return PP_OK;
 }
 
 static bool layer_norm_grad_accepts(const ppi_kernel_args *a) {
-    return !a->accumulate && ppi_is_float(a->in[0].dtype) && ppi_is_float(a->in[1].dtype) &&
-           all_f32(a, 2, 5) && ppi_is_float(a->out[0].dtype) && a->out[1].dtype == PPI_F32 &&
+    return ppi_is_float(a->in[0].dtype) && ppi_is_float(a->in[1].dtype) && all_f32(a, 2, 5) &&
+           ppi_is_float(a->out[0].dtype) && a->out[1].dtype == PPI_F32 &&
            a->out[2].dtype == PPI_F32;
 }
 
@@ -91,39 +129,96 @@ static size_t layer_norm_grad_workspace(const ppi_kernel_args *a) {
     return (size_t)norm_pad(ppi_last_dim(&a->in[1].shape)) * 2 * (size_t)threads * sizeof(float);
 }
 
-/* dx of one row; dy xhat and dy are added to the thread's sums. */
-static void layer_norm_grad_row(const ppi_kernel_args *a, int64_t row, int64_t c, float *dgain,
-                                float *doffset) {
-    const ppi_operand *dy = &a->in[0], *x = &a->in[1], *gain = &a->in[2];
+/* The thread's sums over its rows. */
+typedef struct norm_sums {
+    float *dgain, *doffset; /* [c] */
+} norm_sums;
+
+/* Elements i.. of a row: dy gain and xhat; dy xhat and dy are added to the thread's sums. */
+VFN vf norm_grad_part(const ppi_kernel_args *a, const ppi_dtype dt, const ppi_dtype xt, int64_t at,
+                      int64_t i, vf mean, vf rstd, const norm_sums *w, vf *xhat) {
+    const vf d = v_get(a->in[0].data, dt, at + i);
+    *xhat = v_mul(v_sub(v_get(a->in[1].data, xt, at + i), mean), rstd);
+    v_store(w->dgain + i, v_fma(d, *xhat, v_load(w->dgain + i)));
+    v_store(w->doffset + i, v_add(v_load(w->doffset + i), d));
+    return v_mul(d, v_load((const float *)a->in[2].data + i));
+}
+
+/* The same for the last n < VW elements, lanes beyond them 0. */
+VFN vf norm_grad_tail(const ppi_kernel_args *a, const ppi_dtype dt, const ppi_dtype xt, int64_t at,
+                      int64_t i, int64_t n, vf mean, vf rstd, const norm_sums *w, vf *xhat) {
+    const vf d = v_get_n(a->in[0].data, dt, at + i, n);
+    *xhat = v_mul(v_sub(v_get_n(a->in[1].data, xt, at + i, n), mean), rstd);
+    v_store_n(w->dgain + i, v_fma(d, *xhat, v_load_n(w->dgain + i, n)), n);
+    v_store_n(w->doffset + i, v_add(v_load_n(w->doffset + i, n), d), n);
+    return v_mul(d, v_load_n((const float *)a->in[2].data + i, n));
+}
+
+/* dx of a row, rstd (dy gain - m1 - xhat m2), added to what is there when the node accumulates. */
+VFN void norm_grad_write(const ppi_kernel_args *a, const ppi_dtype yt, const ppi_dtype dt,
+                         const ppi_dtype xt, int64_t at, int64_t c, vf mean, vf rstd, vf m1,
+                         vf m2) {
+    const float *gain = a->in[2].data;
+    void *y = a->out[0].data;
+    int64_t i = 0;
+    for (; i + VW <= c; i += VW) {
+        const vf xhat = v_mul(v_sub(v_get(a->in[1].data, xt, at + i), mean), rstd);
+        const vf g = v_mul(v_get(a->in[0].data, dt, at + i), v_load(gain + i));
+        const vf dx = v_mul(rstd, v_fnma(xhat, m2, v_sub(g, m1)));
+        v_put(y, yt, at + i, a->accumulate ? v_add(v_get(y, yt, at + i), dx) : dx);
+    }
+    const int64_t n = c - i;
+    if (n <= 0) return;
+    const vf xhat = v_mul(v_sub(v_get_n(a->in[1].data, xt, at + i, n), mean), rstd);
+    const vf g = v_mul(v_get_n(a->in[0].data, dt, at + i, n), v_load_n(gain + i, n));
+    const vf dx = v_mul(rstd, v_fnma(xhat, m2, v_sub(g, m1)));
+    v_put_n(y, yt, at + i, a->accumulate ? v_add(v_get_n(y, yt, at + i, n), dx) : dx, n);
+}
+
+VFN void layer_norm_grad_row(const ppi_kernel_args *a, const ppi_dtype yt, const ppi_dtype dt,
+                             const ppi_dtype xt, int64_t row, int64_t c, const norm_sums *w) {
     const int64_t at = row * c;
     const vf mean = v_set(((const float *)a->in[3].data)[row]);
     const vf rstd = v_set(((const float *)a->in[4].data)[row]);
-    vf s1 = v_zero();
-    vf s2 = v_zero();
-    for (int64_t i = 0; i < c; i += VW) {
-        const int64_t n = c - i;
-        const vf d = row_get(dy, at + i, n);
-        const vf xhat = v_mul(v_sub(row_get(x, at + i, n), mean), rstd);
-        const vf g = v_mul(d, row_get(gain, i, n));
-        s1 = v_add(s1, g);
-        s2 = v_fma(g, xhat, s2);
-        const vf e = v_mul(d, xhat);
-        if (n >= VW) {
-            v_store(dgain + i, v_add(v_load(dgain + i), e));
-            v_store(doffset + i, v_add(v_load(doffset + i), d));
-        } else {
-            v_store_n(dgain + i, v_add(v_load_n(dgain + i, n), e), n);
-            v_store_n(doffset + i, v_add(v_load_n(doffset + i, n), d), n);
+    vf s1[2] = {v_zero(), v_zero()};
+    vf s2[2] = {v_zero(), v_zero()};
+    vf xhat;
+    int64_t i = 0;
+    for (; i + 2 * VW <= c; i += 2 * VW) {
+#pragma GCC unroll 2
+        for (int k = 0; k < 2; k++) {
+            const vf g = norm_grad_part(a, dt, xt, at, i + k * VW, mean, rstd, w, &xhat);
+            s1[k] = v_add(s1[k], g);
+            s2[k] = v_fma(g, xhat, s2[k]);
         }
     }
-    if (!a->out[0].data) return;
-    const vf m1 = v_set(v_sum(s1) / (float)c);
-    const vf m2 = v_set(v_sum(s2) / (float)c);
-    for (int64_t i = 0; i < c; i += VW) {
+    for (; i < c; i += VW) {
         const int64_t n = c - i;
-        const vf xhat = v_mul(v_sub(row_get(x, at + i, n), mean), rstd);
-        const vf g = v_mul(row_get(dy, at + i, n), row_get(gain, i, n));
-        row_put(&a->out[0], at + i, v_mul(rstd, v_sub(v_sub(g, m1), v_mul(xhat, m2))), n);
+        const vf g = n >= VW ? norm_grad_part(a, dt, xt, at, i, mean, rstd, w, &xhat)
+                             : norm_grad_tail(a, dt, xt, at, i, n, mean, rstd, w, &xhat);
+        s1[0] = v_add(s1[0], g);
+        s2[0] = v_fma(g, xhat, s2[0]);
+    }
+    if (!a->out[0].data) return;
+    const vf m1 = v_set(v_sum(v_add(s1[0], s1[1])) / (float)c);
+    const vf m2 = v_set(v_sum(v_add(s2[0], s2[1])) / (float)c);
+    norm_grad_write(a, yt, dt, xt, at, c, mean, rstd, m1, m2);
+}
+
+static void layer_norm_grad_rows(const ppi_kernel_args *a, ppi_range r, int64_t c,
+                                 const norm_sums *w) {
+    const ppi_dtype yt = a->out[0].dtype;
+    const ppi_dtype dt = a->in[0].dtype;
+    const ppi_dtype xt = a->in[1].dtype;
+    const bool f32 = yt == PPI_F32 && xt == PPI_F32;
+    for (int64_t row = r.from; row < r.to; row++) {
+        if (f32 && dt == PPI_F32) {
+            layer_norm_grad_row(a, PPI_F32, PPI_F32, PPI_F32, row, c, w);
+        } else if (f32) {
+            layer_norm_grad_row(a, PPI_F32, PPI_BF16, PPI_F32, row, c, w);
+        } else {
+            layer_norm_grad_row(a, yt, dt, xt, row, c, w);
+        }
     }
 }
 
@@ -135,12 +230,9 @@ static pp_status layer_norm_grad_run(const ppi_kernel_args *a) {
     float *sums = a->workspace;
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
-        float *dgain = sums + 2 * pad * t;
-        float *doffset = dgain + pad;
-        memset(dgain, 0, (size_t)pad * 2 * sizeof(float));
-        const ppi_range r = ppi_part(rows, 1, t, nt);
-        for (int64_t row = r.from; row < r.to; row++)
-            layer_norm_grad_row(a, row, c, dgain, doffset);
+        const norm_sums w = {sums + 2 * pad * t, sums + 2 * pad * t + pad};
+        memset(w.dgain, 0, (size_t)pad * 2 * sizeof(float));
+        layer_norm_grad_rows(a, ppi_part(rows, 1, t, nt), c, &w);
     }
     for (int o = 1; o < 3; o++) {
         float *y = a->out[o].data;

@@ -100,6 +100,11 @@ VFN vf v_abs(vf a) {
 VFN vf v_gt(vf a, vf b, vf x, vf y) {
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
 }
+VFN vf v_where(uint16_t bits, vf x, vf y) {
+    const vi lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const vi set = _mm256_and_si256(_mm256_set1_epi32(bits), lane);
+    return _mm256_blendv_ps(y, x, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lane)));
+}
 VFN vf v_copysign(vf mag, vf sign) {
     const vf m = _mm256_set1_ps(-0.0f);
     return _mm256_or_ps(_mm256_and_ps(m, sign), _mm256_andnot_ps(m, mag));
@@ -125,11 +130,26 @@ VFN vf v_scale2(vf x, vf n) {
         _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
     return _mm256_mul_ps(x, _mm256_castsi256_ps(e));
 }
-VFN vf v_keep_below(const uint32_t *word, uint32_t limit, vf x) {
+/* Beyond these no power of two is left to scale with. */
+VFN vf v_exponent_range(vf x) {
+    return _mm256_min_ps(v_set(126.0f), _mm256_max_ps(v_set(-126.0f), x)); /* a NaN stays */
+}
+VFN vf v_fraction(vf x) {
+    const vf c = v_exponent_range(x);
+    return _mm256_sub_ps(c, _mm256_floor_ps(c));
+}
+VFN vf v_scale_floor2(vf p, vf x) {
+    return v_scale2(p, _mm256_floor_ps(v_exponent_range(x)));
+}
+VFN vf v_reciprocal_rough(vf x) {
+    const vf y = _mm256_rcp_ps(x);
+    return _mm256_mul_ps(y, _mm256_fnmadd_ps(x, y, v_set(2.0f)));
+}
+VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
     const vi flip = _mm256_set1_epi32(INT32_MIN);
     const vi w = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)word), flip);
     const vi l = _mm256_xor_si256(_mm256_set1_epi32((int)limit), flip);
-    return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_cmpgt_epi32(l, w)));
+    return _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(l, w)), x);
 }
 VFN int v_all_finite(vf x) {
     return _mm256_movemask_ps(
@@ -164,32 +184,27 @@ VFN void v_transpose(float *y, int64_t ldy, const vf in[VW]) {
     }
 }
 
-VFN void v_mul_wide(vi a, uint32_t m, vi *hi, vi *lo) {
-    const vi f = _mm256_set1_epi32((int)m);
-    const vi even = _mm256_mul_epu32(a, f);
-    const vi odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), f);
-    *hi = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
-    *lo = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+VFN vi v_mul_wide(vi a, uint32_t m) {
+    return _mm256_mul_epu32(a, _mm256_set1_epi64x((int64_t)m));
+}
+VFN vi v_upper_half(vi a) {
+    return _mm256_srli_epi64(a, 32);
 }
 VFN vi v_xor3(vi a, vi b, uint32_t c) {
     return _mm256_xor_si256(_mm256_xor_si256(a, b), _mm256_set1_epi32((int)c));
 }
-VFN vi v_iset(uint32_t x) {
-    return _mm256_set1_epi32((int)x);
+VFN vi v_iset64(uint64_t x) {
+    return _mm256_set1_epi64x((int64_t)x);
 }
-/* Lane l holds block 2 (l % 4) + l / 4. */
-VFN vi v_block_order(uint32_t x) {
-    return _mm256_add_epi32(v_iset(x), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+/* Even lanes hold the first two blocks, odd ones the rest. */
+VFN vi v_block_order(uint64_t x) {
+    return _mm256_add_epi64(v_iset64(x), _mm256_setr_epi64x(0, 2, 1, 3));
 }
-VFN void v_interleave4(uint32_t out[4 * VW], vi a, vi b, vi c, vi d) {
-    const vi ab0 = _mm256_unpacklo_epi32(a, b);
-    const vi ab1 = _mm256_unpackhi_epi32(a, b);
-    const vi cd0 = _mm256_unpacklo_epi32(c, d);
-    const vi cd1 = _mm256_unpackhi_epi32(c, d);
-    _mm256_storeu_si256((__m256i *)(void *)out, _mm256_unpacklo_epi64(ab0, cd0));
-    _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_unpackhi_epi64(ab0, cd0));
-    _mm256_storeu_si256((__m256i *)(void *)(out + 16), _mm256_unpacklo_epi64(ab1, cd1));
-    _mm256_storeu_si256((__m256i *)(void *)(out + 24), _mm256_unpackhi_epi64(ab1, cd1));
+VFN void v_interleave4(uint32_t out[2 * VW], vi a, vi b, vi c, vi d) {
+    const vi ab = _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa);
+    const vi cd = _mm256_blend_epi32(c, _mm256_slli_epi64(d, 32), 0xaa);
+    _mm256_storeu_si256((__m256i *)(void *)out, _mm256_unpacklo_epi64(ab, cd));
+    _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_unpackhi_epi64(ab, cd));
 }
 
 #include "cpu/simd/vec_math.h"

@@ -1,14 +1,19 @@
 /* Vectors of 16 floats for the kernel templates (see vec_avx2.h for the same names with 8). Only F,
-   BW, DQ and VL are used, so that one object serves processors with and without AVX512_BF16. */
+   BW, DQ and VL are used, unless vec_avx512bf16.h includes this file: it adds AVX512_BF16. */
 #ifndef PPI_CPU_VEC_AVX512_H
 #define PPI_CPU_VEC_AVX512_H
 
 #include <immintrin.h>
 #include <stdint.h>
 
+#ifdef PPI_VEC_BF16
+#define PPI_SIMD(name) ppi_avx512bf16_##name
+#define PPI_SIMD_NAME  "avx512_bf16:"
+#else
 #define PPI_SIMD(name) ppi_avx512_##name
 #define PPI_SIMD_NAME  "avx512:"
-#define VW             16
+#endif
+#define VW 16
 /* Register tile of the small matrix product: rows by vectors. */
 #define VG_ROWS 6
 #define VG_VECS 4
@@ -44,6 +49,9 @@ VFN vf v_bf16_widen(__m256i h) {
 }
 /* Round to nearest even; NaN stays NaN. */
 VFN __m256i v_bf16_narrow(vf x) {
+#ifdef PPI_VEC_BF16
+    return (__m256i)_mm512_cvtneps_pbh(x);
+#else
     const __m512i b = _mm512_castps_si512(x);
     const __m512i lsb = _mm512_and_si512(_mm512_srli_epi32(b, 16), _mm512_set1_epi32(1));
     __m512i r = _mm512_srli_epi32(
@@ -51,6 +59,7 @@ VFN __m256i v_bf16_narrow(vf x) {
     const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
     r = _mm512_mask_or_epi32(r, nan, _mm512_srli_epi32(b, 16), _mm512_set1_epi32(0x40));
     return _mm512_cvtepi32_epi16(r);
+#endif
 }
 VFN vf v_load_bf16(const uint16_t *p) {
     return v_bf16_widen(_mm256_loadu_si256((const __m256i *)p));
@@ -98,6 +107,10 @@ VFN vf v_abs(vf a) {
 VFN vf v_gt(vf a, vf b, vf x, vf y) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x);
 }
+/* Lane l is x where bit l is set, else y. */
+VFN vf v_where(uint16_t bits, vf x, vf y) {
+    return _mm512_mask_blend_ps((__mmask16)bits, y, x);
+}
 VFN vf v_copysign(vf mag, vf sign) {
     const vi m = _mm512_set1_epi32(INT32_MIN);
     return _mm512_castsi512_ps(
@@ -120,10 +133,22 @@ VFN vf v_round(vf x) {
 VFN vf v_scale2(vf x, vf n) {
     return _mm512_scalef_ps(x, n);
 }
-/* Lanes where the 32-bit word is below `limit` (unsigned) keep x, others become zero. */
-VFN vf v_keep_below(const uint32_t *word, uint32_t limit, vf x) {
+/* x - floor(x). */
+VFN vf v_fraction(vf x) {
+    return _mm512_reduce_ps(x, 0x09);
+}
+/* p * 2^floor(x), 0 or infinite where that is. */
+VFN vf v_scale_floor2(vf p, vf x) {
+    return _mm512_scalef_ps(p, x);
+}
+/* 1 / x to 7e-5, for x from 1 to infinity. */
+VFN vf v_reciprocal_rough(vf x) {
+    return _mm512_rcp14_ps(x);
+}
+/* Lanes where the 32-bit word is below `limit` (unsigned) become zero, others keep x. */
+VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
     const __mmask16 k =
-        _mm512_cmplt_epu32_mask(_mm512_loadu_si512(word), _mm512_set1_epi32((int)limit));
+        _mm512_cmpge_epu32_mask(_mm512_loadu_si512(word), _mm512_set1_epi32((int)limit));
     return _mm512_maskz_mov_ps(k, x);
 }
 /* All lanes finite. */
@@ -165,35 +190,32 @@ VFN void v_transpose(float *y, int64_t ldy, const vf in[VW]) {
     }
 }
 
-/* The 64-bit products of all lanes with m, upper and lower halves. */
-VFN void v_mul_wide(vi a, uint32_t m, vi *hi, vi *lo) {
-    const vi f = _mm512_set1_epi32((int)m);
-    const vi even = _mm512_mul_epu32(a, f);
-    const vi odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), f);
-    *hi = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
-    *lo = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+/* Registers of VW/2 lanes of 64 bits for Philox, which works on the lower halves; the upper ones
+   hold what a product left there. */
+/* The 64-bit products of the lower halves with m. */
+VFN vi v_mul_wide(vi a, uint32_t m) {
+    return _mm512_mul_epu32(a, _mm512_set1_epi64((int64_t)m));
+}
+VFN vi v_upper_half(vi a) {
+    return _mm512_srli_epi64(a, 32);
 }
 VFN vi v_xor3(vi a, vi b, uint32_t c) {
     return _mm512_ternarylogic_epi32(a, b, _mm512_set1_epi32((int)c), 0x96);
 }
-VFN vi v_iset(uint32_t x) {
-    return _mm512_set1_epi32((int)x);
+VFN vi v_iset64(uint64_t x) {
+    return _mm512_set1_epi64((int64_t)x);
 }
-/* x + the order of blocks that v_interleave4 wants: lane l holds block 4 (l % 4) + l / 4. */
-VFN vi v_block_order(uint32_t x) {
-    return _mm512_add_epi32(
-        v_iset(x), _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+/* x + the order of blocks that v_interleave4 wants: even lanes hold the first four, odd ones the
+   rest. */
+VFN vi v_block_order(uint64_t x) {
+    return _mm512_add_epi64(v_iset64(x), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7));
 }
-/* Four words of each block, blocks in order. */
-VFN void v_interleave4(uint32_t out[4 * VW], vi a, vi b, vi c, vi d) {
-    const vi ab0 = _mm512_unpacklo_epi32(a, b);
-    const vi ab1 = _mm512_unpackhi_epi32(a, b);
-    const vi cd0 = _mm512_unpacklo_epi32(c, d);
-    const vi cd1 = _mm512_unpackhi_epi32(c, d);
-    _mm512_storeu_si512(out, _mm512_unpacklo_epi64(ab0, cd0));
-    _mm512_storeu_si512(out + 16, _mm512_unpackhi_epi64(ab0, cd0));
-    _mm512_storeu_si512(out + 32, _mm512_unpacklo_epi64(ab1, cd1));
-    _mm512_storeu_si512(out + 48, _mm512_unpackhi_epi64(ab1, cd1));
+/* The lower halves of four words of each block, blocks in order. */
+VFN void v_interleave4(uint32_t out[2 * VW], vi a, vi b, vi c, vi d) {
+    const vi ab = _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32));
+    const vi cd = _mm512_mask_blend_epi32(0xaaaa, c, _mm512_slli_epi64(d, 32));
+    _mm512_storeu_si512(out, _mm512_unpacklo_epi64(ab, cd));
+    _mm512_storeu_si512(out + 16, _mm512_unpackhi_epi64(ab, cd));
 }
 
 #include "cpu/simd/vec_math.h"

@@ -1,0 +1,4 @@
+/* Row kernels for AVX-512 with AVX512_BF16. */
+#include "cpu/simd/vec_avx512bf16.h"
+
+#include "cpu/simd/rows_tmpl.h"
