@@ -1,6 +1,9 @@
 /* Entry point. libgomp reads its waiting policy while it is loaded, before main, so the program
- * starts itself once more with the policy set: spinning OpenMP threads on few cores cost up to a
- * scheduler slice per kernel. A user's own setting is kept. */
+ * starts itself once more with the policy set. Waiting threads spin for a few microseconds only: not
+ * at all costs a wake-up per kernel, much longer costs up to a scheduler slice per kernel as soon
+ * as another process wants the processor. A user's own setting is kept; with threads bound to
+ * processors nothing is restarted, since the program would inherit the one its first thread was
+ * bound to. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,10 +11,11 @@
 
 #define RESTART_MARK "POLYPLAY_RESTARTED"
 
-static void restart_with_passive_threads(char **argv) {
+static void restart_with_short_spins(char **argv) {
     if (getenv(RESTART_MARK)) return;
     if (getenv("OMP_WAIT_POLICY") && getenv("GOMP_SPINCOUNT")) return;
-    if (setenv("OMP_WAIT_POLICY", "passive", 0) || setenv("GOMP_SPINCOUNT", "0", 0) ||
+    if (getenv("OMP_PROC_BIND") || getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY")) return;
+    if (setenv("OMP_WAIT_POLICY", "passive", 0) || setenv("GOMP_SPINCOUNT", "1000", 0) ||
         setenv(RESTART_MARK, "1", 1))
         return;
     execv("/proc/self/exe", argv);
@@ -19,6 +23,6 @@ static void restart_with_passive_threads(char **argv) {
 }
 
 int main(int argc, char **argv) {
-    restart_with_passive_threads(argv);
+    restart_with_short_spins(argv);
     return ppi_cli_main(argc, argv);
 }

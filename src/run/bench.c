@@ -74,6 +74,26 @@ bool ppi_bench_more(const ppi_bench_run *b, int64_t done, double start) {
     return done < 3 || ppi_clock_seconds() - start < b->o->seconds;
 }
 
+void ppi_bench_times_add(ppi_bench_times *times, double seconds) {
+    times->seconds[times->count++ % PPI_BENCH_TIMES] = seconds;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double ppi_bench_median(double *numbers, int64_t count) {
+    if (count < 1) return 0;
+    qsort(numbers, (size_t)count, sizeof *numbers, ascending);
+    return 0.5 * (numbers[(count - 1) / 2] + numbers[count / 2]);
+}
+
+double ppi_bench_times_median(ppi_bench_times *times) {
+    return ppi_bench_median(times->seconds, times->count < PPI_BENCH_TIMES ? times->count : PPI_BENCH_TIMES);
+}
+
 /* --- networks --------------------------------------------------------------------------------- */
 
 void ppi_bench_net_close(ppi_bench_net *net) {
@@ -147,17 +167,20 @@ static pp_status train_steps(const ppi_bench_run *b, ppi_bench_net *m) {
     }
     const double start = ppi_clock_seconds();
     const double cpu = ppi_clock_cpu();
-    int64_t done = 0;
-    for (; ppi_bench_more(b, done, start); done++) {
+    ppi_bench_times times = {0};
+    while (ppi_bench_more(b, times.count, start)) {
+        const double begin = ppi_clock_seconds();
         metrics.count = 0;
-        PPI_TRY(ppi_agent_train_step(m->agent, batch, step + done, &metrics));
+        PPI_TRY(ppi_agent_train_step(m->agent, batch, step + times.count, &metrics));
+        ppi_bench_times_add(&times, ppi_clock_seconds() - begin);
     }
-    const double seconds = (ppi_clock_seconds() - start) / (double)done;
+    const double busy = (ppi_clock_cpu() - cpu) / (ppi_clock_seconds() - start);
+    const double seconds = ppi_bench_times_median(&times);
     const ppi_plan *plan = ppi_agent_plan(m->agent, "train");
     ppi_bench_figure(b, "train_tokens_per_second", ppi_step_tokens(&metrics, batch) / seconds, "tok/s");
     ppi_bench_figure(b, "train_step", seconds * 1e3, "ms");
     if (plan != NULL) ppi_bench_figure(b, "train_executed", ppi_plan_flops(plan) / seconds / 1e9, "GFLOP/s");
-    ppi_bench_figure(b, "train_processors", (ppi_clock_cpu() - cpu) / (seconds * (double)done), "busy");
+    ppi_bench_figure(b, "train_processors", busy, "busy");
     ppi_bench_figure(b, "train_peak_memory", peak_memory_mb(), "MB");
     if (plan != NULL) ppi_bench_figure(b, "train_plan_memory", (double)ppi_plan_bytes(plan) / 1048576.0, "MB");
     ppi_bench_figure(b, "train_parameters", (double)ppi_agent_params(m->agent)->n_real, "weights");
@@ -189,18 +212,21 @@ static pp_status act_steps(const ppi_bench_run *b, ppi_agent *agent, uint8_t *fr
     PPI_TRY(ppi_agent_act_begin(agent, n));
     for (int64_t i = 0; i < n; i++) PPI_TRY(ppi_agent_act_reset(agent, i, frame, (uint64_t)i));
     double start = ppi_clock_seconds();
+    ppi_bench_times times = {0};
     int64_t done = -2; /* two rounds untimed */
     for (; done < 0 || ppi_bench_more(b, done, start); done++) {
-        if (done == 0) start = ppi_clock_seconds();
+        const double begin = ppi_clock_seconds();
+        if (done == 0) start = begin;
         PPI_TRY(ppi_agent_act(agent, NULL, actions));
         for (int64_t i = 0; i < n; i++) {
             frame[(size_t)(done + 2 + i) % bytes]++;
             PPI_TRY(ppi_agent_observe(agent, i, actions[i], 0, frame));
         }
+        if (done >= 0) ppi_bench_times_add(&times, ppi_clock_seconds() - begin);
     }
-    const double seconds = ppi_clock_seconds() - start;
-    ppi_bench_figure(b, "act_decisions_per_second", (double)(done * n) / seconds, "1/s");
-    ppi_bench_figure(b, "act_round", seconds / (double)done * 1e3, "ms");
+    const double seconds = ppi_bench_times_median(&times);
+    ppi_bench_figure(b, "act_decisions_per_second", (double)n / seconds, "1/s");
+    ppi_bench_figure(b, "act_round", seconds * 1e3, "ms");
     ppi_bench_figure(b, "act_envs", (double)n, "envs");
     ppi_bench_figure(b, "act_peak_memory", peak_memory_mb(), "MB");
     return PP_OK;

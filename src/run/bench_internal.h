@@ -17,6 +17,17 @@ void ppi_bench_figure(const ppi_bench_run *b, const char *name, double value, co
 /* True while more rounds are to be timed. */
 bool ppi_bench_more(const ppi_bench_run *b, int64_t done, double start);
 
+/* Times of repeated work, the last PPI_BENCH_TIMES of them. Starts zeroed. */
+enum { PPI_BENCH_TIMES = 1024 };
+typedef struct ppi_bench_times {
+    double seconds[PPI_BENCH_TIMES];
+    int64_t count;
+} ppi_bench_times;
+void ppi_bench_times_add(ppi_bench_times *times, double seconds);
+/* Median of `count` numbers, which are sorted. 0 without any. */
+double ppi_bench_median(double *numbers, int64_t count);
+double ppi_bench_times_median(ppi_bench_times *times);
+
 /* The network that --model names, and what it owns. */
 typedef struct ppi_bench_net {
     ppi_options *set;

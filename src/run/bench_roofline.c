@@ -111,37 +111,49 @@ static void print_ceilings(const ppi_bench_run *b, const ppi_ceilings *c) {
     }
 }
 
-/* Mean seconds of a whole train step, and of each step of its plan, timed in turns. */
-static pp_status time_steps(const ppi_bench_run *b, ppi_bench_net *net, ppi_plan *plan, double *whole, double *seconds) {
+enum { MAX_ROUNDS = 256 };
+
+/* Median seconds of a whole train step, and of each step of its plan, timed in turns. `rounds` has room for MAX_ROUNDS
+   times of every step. */
+static pp_status time_steps(const ppi_bench_run *b, ppi_bench_net *net, ppi_plan *plan, double *whole, double *seconds,
+                            double *rounds) {
     ppi_metrics metrics;
+    ppi_bench_times times = {0};
+    double column[MAX_ROUNDS];
     const int n = ppi_plan_step_count(plan);
-    double in_plan = 0;
-    int64_t done = 0;
     for (int64_t i = 0; i < 2; i++) PPI_TRY(ppi_agent_train_step(net->agent, &net->batch, i, &metrics));
     const double begin = ppi_clock_seconds();
-    for (; ppi_bench_more(b, done, begin); done++) {
+    while (times.count < MAX_ROUNDS && ppi_bench_more(b, times.count, begin)) {
         const double start = ppi_clock_seconds();
-        PPI_TRY(ppi_agent_train_step(net->agent, &net->batch, 2 + done, &metrics));
-        *whole += ppi_clock_seconds() - start;
-        PPI_TRY(ppi_plan_run_timed(plan, (uint64_t)done, seconds));
+        PPI_TRY(ppi_agent_train_step(net->agent, &net->batch, 2 + times.count, &metrics));
+        const double spent = ppi_clock_seconds() - start;
+        PPI_TRY(ppi_plan_run_timed(plan, (uint64_t)times.count, rounds + times.count * n));
+        ppi_bench_times_add(&times, spent);
     }
     for (int i = 0; i < n; i++) {
-        seconds[i] /= (double)done;
-        in_plan += seconds[i];
+        for (int64_t r = 0; r < times.count; r++) column[r] = rounds[r * n + i];
+        seconds[i] = ppi_bench_median(column, times.count);
     }
-    *whole /= (double)done;
+    *whole = ppi_bench_times_median(&times);
     return PP_OK;
 }
 
-static pp_status roofline(const ppi_bench_run *b, ppi_bench_net *net, const ppi_ceilings *c) {
+static pp_status measure_ceilings(const ppi_bench_run *b, ppi_ceilings *c) {
+    return ppi_ceilings_measure(ppi_cpu_backend(), ppi_thread_count(b->o->threads), ppi_dtype_is_bf16(b->o->dtype), c);
+}
+
+/* The ceilings are measured before the steps and once more behind them. */
+static pp_status roofline(const ppi_bench_run *b, ppi_bench_net *net, ppi_ceilings *c) {
     ppi_plan *plan = ppi_agent_plan(net->agent, "train");
     if (!plan) return ppi_fail(PP_ERR_UNSUPPORTED, "this method has no train plan");
     const int n = ppi_plan_step_count(plan);
     double *seconds = ppi_calloc((size_t)n + 1, sizeof *seconds);
+    double *rounds = ppi_calloc((size_t)n * MAX_ROUNDS + 1, sizeof *rounds);
     table *t = ppi_calloc(1, sizeof *t);
     double whole = 0;
     double in_plan = 0;
-    pp_status s = seconds && t ? time_steps(b, net, plan, &whole, seconds) : ppi_oom("timings");
+    pp_status s = seconds && rounds && t ? time_steps(b, net, plan, &whole, seconds, rounds) : ppi_oom("timings");
+    if (s == PP_OK) s = measure_ceilings(b, c);
     for (int i = 0; i < n && s == PP_OK; i++) {
         ppi_step_cost cost;
         ppi_plan_step_cost(plan, i, &cost);
@@ -154,10 +166,11 @@ static pp_status roofline(const ppi_bench_run *b, ppi_bench_net *net, const ppi_
         print_ceilings(b, c);
         ppi_bench_figure(b, "train_step", whole * 1e3, "ms");
         ppi_bench_figure(b, "train_executed", rate / 1e9, "GFLOP/s");
-        ppi_bench_figure(b, "train_of_ceiling", rate / (c->matmul_bf16 > 0 ? c->matmul_bf16 : c->matmul_f32), "of 1");
+        ppi_bench_figure(b, "train_of_ceiling", rate / (c->matmul_bf16 > 0 ? c->matmul_bf16 : c->matmul_f32), "share");
         if (!b->o->json) print_table(b, t, c, whole, in_plan, (double)ppi_agent_params(net->agent)->n_real);
     }
     ppi_free(seconds);
+    ppi_free(rounds);
     ppi_free(t);
     return s;
 }
@@ -167,8 +180,7 @@ pp_status ppi_bench_roofline(const ppi_bench_run *b) {
     ppi_ceilings c = {0};
     pp_status s = ppi_bench_net_open(&net, b->o);
     if (s == PP_OK) s = ppi_bench_net_train(&net, b->o);
-    if (s == PP_OK)
-        s = ppi_ceilings_measure(ppi_cpu_backend(), ppi_thread_count(b->o->threads), ppi_dtype_is_bf16(b->o->dtype), &c);
+    if (s == PP_OK) s = measure_ceilings(b, &c);
     if (s == PP_OK) s = roofline(b, &net, &c);
     ppi_bench_net_close(&net);
     return s;
