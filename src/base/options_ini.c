@@ -1,8 +1,8 @@
 /* Recipe files: reading through inih, writing by hand; the only file that sees ini.h.
  *
- * inih takes lines of limited length. The line source below hands long lines over in pieces that
- * inih sees as indented continuation lines, and the handler joins them again; it also removes
- * comments and the indentation people use. */
+ * inih takes lines of limited length and knows several kinds of comments. The line source below gives
+ * it sections and names only, in front of a one-letter value, and keeps the value itself, so values
+ * may be as long as they like. */
 #include <ini.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,133 +13,107 @@
 #include "base/mem.h"
 #include "base/options_impl.h"
 
-enum { NAME_SIZE = 128, PIECE = 150 };
+enum { NAME_SIZE = 128 };
 
-/* Hands out text line by line, in pieces. */
+/* Hands out text line by line. */
 typedef struct line_source {
     const char *at;
     const char *end;
-    const char *line_end; /* behind the line in progress, blanks cut; NULL between lines */
-    int64_t line;         /* number of the line handed out last, from 1 */
-    bool continued;       /* the last piece was not the first of its line */
+    int64_t line;      /* number of the line handed out last, from 1 */
+    const char *value; /* of that line, blanks cut; NULL when it assigns nothing */
+    size_t value_length;
 } line_source;
 
 typedef struct loader {
     ppi_options *options;
     const char *what;
     line_source source;
-    char name[NAME_SIZE]; /* of the option being collected, "" for none */
-    int64_t name_line;
-    ppi_buf value;
-    pp_status status; /* first failure */
+    int64_t failed_line; /* line of the first failure */
+    pp_status status;    /* first failure */
 } loader;
 
 static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\0';
+    return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Finds the useful part of the line at s->at: no indentation, no comment, no trailing space.
- * Returns its end. */
-static const char *trim_line(line_source *s, const char *newline) {
-    const char *stop = newline;
-    while (s->at < newline && is_blank(*s->at)) s->at++;
-    if (s->at < newline && (*s->at == ';' || *s->at == '#')) return s->at;
-    for (const char *c = s->at; c + 1 < newline; c++) {
-        if (!is_blank(c[0]) || c[1] != ';') continue;
-        stop = c;
-        break;
+/* The useful part of a line: no indentation, no comment, no trailing space. */
+static void trim_line(const char **begin, const char **end) {
+    const char *stop = *end;
+    while (*begin < stop && is_blank(**begin)) ++*begin;
+    if (*begin < stop && (**begin == ';' || **begin == '#')) stop = *begin;
+    for (const char *c = *begin; c + 1 < stop; c++) {
+        if (is_blank(c[0]) && c[1] == ';') stop = c;
     }
-    while (stop > s->at && is_blank(stop[-1])) stop--;
-    return stop;
+    while (stop > *begin && is_blank(stop[-1])) stop--;
+    *end = stop;
 }
 
-/* Largest piece length at which both neighbours are plain characters, so that inih trims nothing.
- */
-static size_t piece_length(const char *text, size_t left, size_t limit) {
-    if (left <= limit) return left;
-    for (size_t length = limit; length > 1; length--) {
-        const char next = text[length];
-        if (!is_blank(text[length - 1]) && !is_blank(next) && next != ';' && next != '#')
-            return length;
-    }
-    return limit;
+/* First '=' or ':' of an assignment, NULL in other lines. */
+static const char *find_sign(const char *begin, const char *end) {
+    if (begin < end && *begin == '[') return NULL;
+    while (begin < end && *begin != '=' && *begin != ':') begin++;
+    return begin < end ? begin : NULL;
 }
 
 /* The reader that inih calls, with the contract of fgets. */
-static char *next_piece(char *out, int size, void *ctx) {
+static char *next_line(char *out, int size, void *ctx) {
     line_source *s = ctx;
-    if (s->line_end == NULL) {
-        if (s->at >= s->end) return NULL;
-        const char *newline = memchr(s->at, '\n', (size_t)(s->end - s->at));
-        s->line_end = trim_line(s, newline != NULL ? newline : s->end);
-        s->line++;
-        s->continued = false;
-    } else {
-        s->continued = true;
-    }
-    const size_t room = (size_t)size - 3;
-    const size_t length =
-        piece_length(s->at, (size_t)(s->line_end - s->at), room < PIECE ? room : PIECE);
-    snprintf(out, (size_t)size, "%s%.*s\n", s->continued ? " " : "", (int)length, s->at);
-    s->at += length;
-    if (s->at < s->line_end) return out;
+    if (s->at >= s->end) return NULL;
     const char *newline = memchr(s->at, '\n', (size_t)(s->end - s->at));
+    const char *begin = s->at;
+    const char *end = newline != NULL ? newline : s->end;
     s->at = newline != NULL ? newline + 1 : s->end;
-    s->line_end = NULL;
+    s->line++;
+    trim_line(&begin, &end);
+    const char *sign = find_sign(begin, end);
+    const int room = size - 8;
+    const int64_t shown = (sign != NULL ? sign : end) - begin;
+    const int length = shown < room ? (int)shown : room;
+    snprintf(out, (size_t)size, "%.*s%s\n", length, begin, sign != NULL ? " = v" : "");
+    s->value = NULL;
+    if (sign == NULL) return out;
+    sign++;
+    while (sign < end && is_blank(*sign)) sign++;
+    s->value = sign;
+    s->value_length = (size_t)(end - sign);
     return out;
 }
 
-/* Sets the option collected so far. */
-static void flush_option(loader *l) {
+static pp_status set_option(loader *l, const char *section, const char *name) {
+    char full[NAME_SIZE];
     char source[NAME_SIZE];
-    if (l->name[0] == '\0' || l->status != PP_OK) return;
+    ppi_buf value = {0};
+    snprintf(full, sizeof full, "%s%s%s", section, section[0] != '\0' ? "." : "", name);
     snprintf(source, sizeof source, "recipe %s", ppi_path_base(l->what));
-    pp_status status = l->value.failed;
+    pp_status status = ppi_buf_append(&value, l->source.value, l->source.value_length);
     if (status == PP_OK)
-        status = ppi_options_set(l->options, l->name, ppi_buf_text(&l->value), source);
-    l->status = ppi_fail_context(status, "%s:%lld", l->what, (long long)l->name_line);
-    l->name[0] = '\0';
-    ppi_buf_clear(&l->value);
+        status = ppi_options_set(l->options, full, ppi_buf_text(&value), source);
+    ppi_buf_free(&value);
+    return ppi_fail_context(status, "%s:%lld", l->what, (long long)l->source.line);
 }
 
 /* inih's callback: non-zero goes on. */
 static int on_value(void *ctx, const char *section, const char *name, const char *value) {
     loader *l = ctx;
-    if (l->source.continued && l->name[0] != '\0') {
-        ppi_buf_append_text(&l->value, value);
-        return 1;
-    }
-    flush_option(l);
-    if (l->status != PP_OK) return 0;
-    l->name_line = l->source.line;
-    snprintf(l->name, sizeof l->name, "%s%s%s", section, section[0] != '\0' ? "." : "", name);
-    ppi_buf_append_text(&l->value, value);
-    return 1;
-}
-
-/* Number of the text line that holds inih's line number `piece`. */
-static int64_t real_line(const char *text, size_t size, int piece) {
-    char line[PIECE * 2];
-    line_source source = {.at = text, .end = text + size};
-    for (int i = 0; i < piece; i++) {
-        if (next_piece(line, sizeof line, &source) == NULL) break;
-    }
-    return source.line;
+    (void)value;
+    if (l->status != PP_OK || l->source.value == NULL) return 0;
+    l->status = set_option(l, section, name);
+    l->failed_line = l->source.line;
+    return l->status == PP_OK;
 }
 
 pp_status ppi_options_load_ini_text(ppi_options *options, const char *text, size_t size,
                                     const char *what) {
+    if (size > 0 && memchr(text, '\0', size) != NULL)
+        return ppi_fail(PP_ERR_CORRUPT, "%s holds a zero byte: it is no text", what);
     loader l = {.options = options, .what = what, .source = {.at = text, .end = text + size}};
-    const int result = ini_parse_stream(next_piece, &l.source, on_value, &l);
-    flush_option(&l);
-    ppi_buf_free(&l.value);
-    const int64_t line = result > 0 ? real_line(text, size, result) : 0;
-    if (l.status != PP_OK && (line == 0 || line >= l.name_line)) return l.status;
-    if (result > 0) { /* a line that is no assignment explains failures behind it */
-        return ppi_fail(PP_ERR_ARGUMENT, "%s:%lld: expected \"[section]\" or \"key = value\"", what,
-                        (long long)line);
+    const int bad_line = ini_parse_stream(next_line, &l.source, on_value, &l);
+    if (l.status != PP_OK && bad_line >= l.failed_line) return l.status;
+    if (bad_line > 0) { /* a line that is no assignment explains failures behind it */
+        return ppi_fail(PP_ERR_ARGUMENT, "%s:%d: expected \"[section]\" or \"key = value\"", what,
+                        bad_line);
     }
-    return result == 0 ? PP_OK : ppi_oom("reading a recipe");
+    return bad_line == 0 ? PP_OK : ppi_oom("reading a recipe");
 }
 
 pp_status ppi_options_load_ini(ppi_options *options, const char *path) {

@@ -20,6 +20,7 @@
 #include "env/vec.h"
 #include "run/bench_internal.h"
 #include "run/train_job.h"
+#include "run/option_rows.h"
 
 #define FIELD(name) offsetof(ppi_bench_options, name)
 
@@ -32,10 +33,8 @@ static const ppi_option rows[] = {
      .help = "Steps to time; 0 takes as many as fit into --seconds."},
     {.name = "seconds", .type = PPI_OPT_F64, .offset = FIELD(seconds), .def = "5", .min = 0.01, .max = 3600,
      .help = "Seconds to measure for."},
-    {.name = "threads", .type = PPI_OPT_I64, .offset = FIELD(threads), .def = "0", .min = 0, .max = 1024,
-     .help = "Threads; 0 takes every processor."},
-    {.name = "dtype", .type = PPI_OPT_CHOICE, .offset = FIELD(dtype), .def = "auto", .choices = "auto|f32|bf16",
-     .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
+    PPI_ROW_THREADS,
+    PPI_ROW_DTYPE("auto"),
     {.name = "envs", .type = PPI_OPT_I64, .offset = FIELD(envs), .def = "8", .min = 1, .max = 1024,
      .help = "Environments of act and env."},
     {.name = "env", .type = PPI_OPT_STR, .offset = FIELD(env), .size = 128, .def = "arcade/catch",

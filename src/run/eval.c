@@ -15,6 +15,7 @@
 #include "env/vec.h"
 #include "run/eval_job.h"
 #include "run/train.h"
+#include "run/option_rows.h"
 #include "stats/aggregate.h"
 
 #define FIELD(name) offsetof(ppi_eval_options, name)
@@ -49,42 +50,21 @@ static const ppi_option rows[] = {
      .max = 1024,
      .help = "Environments stepped together; no effect on the result.",
      .alias = "eval.envs"},
-    {.name = "threads",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(threads),
-     .def = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "Threads; 0 takes every processor."},
-    {.name = "dtype",
-     .type = PPI_OPT_CHOICE,
-     .offset = FIELD(dtype),
-     .def = "auto",
-     .choices = "auto|f32|bf16",
-     .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
+    PPI_ROW_THREADS,
+    PPI_ROW_DTYPE("auto"),
     {.name = "out",
      .type = PPI_OPT_STR,
      .offset = FIELD(out),
      .size = 1024,
      .def = "",
      .help = "Record file (.json) or its folder; empty takes eval/ of the run folder."},
-    {.name = "checkpoint",
-     .type = PPI_OPT_STR,
-     .offset = FIELD(checkpoint),
-     .size = 32,
-     .def = "",
-     .help = "Checkpoint of a run folder: best, last or step_N; empty takes the last."},
+    PPI_ROW_CHECKPOINT,
     {.name = "hns.carnival",
      .type = PPI_OPT_BOOL,
      .offset = FIELD(carnival),
      .def = "off",
      .help = "Normalise Carnival with 3800 as the human score instead of leaving it out."},
-    {.name = "preset",
-     .type = PPI_OPT_STR,
-     .offset = FIELD(preset),
-     .size = 32,
-     .def = "",
-     .help = "Acting preset of the method, for example notebook or paper."},
+    PPI_ROW_PRESET,
 };
 const ppi_option_table ppi_eval_option_table = {"eval", rows, (int)(sizeof rows / sizeof rows[0])};
 
@@ -92,14 +72,7 @@ pp_status ppi_eval_job_create(ppi_eval_job **out, const char *run) {
     *out = NULL;
     ppi_eval_job *job = ppi_calloc(1, sizeof *job);
     if (job == NULL) return ppi_oom("an evaluation");
-    pp_status s = PP_OK;
-    if (snprintf(job->run, sizeof job->run, "%s", run) >= (int)sizeof job->run) {
-        s = ppi_fail(PP_ERR_ARGUMENT, "the path '%.200s...' is too long", run);
-    }
-    if (s == PP_OK) s = ppi_options_create(&job->set);
-    if (s == PP_OK) s = ppi_options_bind(job->set, &ppi_eval_option_table, &job->eval);
-    if (s == PP_OK) s = ppi_options_bind(job->set, &ppi_env_option_table, &job->env);
-    if (s == PP_OK) s = ppi_loaded_open(&job->loaded, run, job->set);
+    const pp_status s = ppi_acting_open(&job->from, run, &ppi_eval_option_table, &job->eval);
     if (s != PP_OK) {
         ppi_eval_job_destroy(job);
         return s;
@@ -110,13 +83,12 @@ pp_status ppi_eval_job_create(ppi_eval_job **out, const char *run) {
 
 void ppi_eval_job_destroy(ppi_eval_job *job) {
     if (job == NULL) return;
-    ppi_loaded_close(&job->loaded);
-    ppi_options_destroy(job->set);
+    ppi_acting_close(&job->from);
     ppi_free(job);
 }
 
 ppi_options *ppi_eval_job_options(ppi_eval_job *job) {
-    return job->set;
+    return job->from.set;
 }
 const ppi_eval_options *ppi_eval_job_eval_options(const ppi_eval_job *job) {
     return &job->eval;
@@ -165,9 +137,9 @@ static pp_status read_spec(ppi_eval_play *g, const ppi_env_options *env) {
 static pp_status play_game(ppi_eval_job *job, ppi_eval_play *g) {
     const ppi_eval_options *o = &job->eval;
     const ppi_play_request request = {
-        .agent = job->loaded.agent,
+        .agent = job->from.loaded.agent,
         .env = g->env,
-        .env_options = &job->env,
+        .env_options = &job->from.env,
         .episodes = o->episodes,
         .seed = (uint64_t)o->seed,
         .envs = (int)o->envs,
@@ -177,8 +149,8 @@ static pp_status play_game(ppi_eval_job *job, ppi_eval_play *g) {
     const double start = ppi_clock_seconds();
     g->episodes = ppi_calloc((size_t)o->episodes, sizeof *g->episodes);
     if (g->episodes == NULL) return ppi_oom("episode results");
-    PPI_TRY(ppi_protocol_apply(&job->env, job->set, &job->loaded, g->env, &g->protocol));
-    PPI_TRY(read_spec(g, &job->env));
+    PPI_TRY(ppi_protocol_apply(&job->from.env, job->from.set, &job->from.loaded, g->env, &g->protocol));
+    PPI_TRY(read_spec(g, &job->from.env));
     PPI_TRY(ppi_play_episodes(&request, g->episodes, &g->decisions));
     g->wall = ppi_clock_seconds() - start;
     return PP_OK;
@@ -298,9 +270,9 @@ static void report_text(ppi_buf *out, const ppi_eval_result *r) {
 
 static pp_status evaluate(ppi_eval_job *job, ppi_eval_play *plays, int n, ppi_eval_result *r) {
     const ppi_eval_options *o = &job->eval;
-    if (job->loaded.agent == NULL) {
-        PPI_TRY(ppi_loaded_select(&job->loaded, job->run, o->checkpoint));
-        PPI_TRY(ppi_loaded_create(&job->loaded, job->set, o->preset, (uint64_t)o->seed, o->dtype,
+    if (job->from.loaded.agent == NULL) {
+        PPI_TRY(ppi_loaded_select(&job->from.loaded, job->from.run, o->checkpoint));
+        PPI_TRY(ppi_loaded_create(&job->from.loaded, job->from.set, o->preset, (uint64_t)o->seed, o->dtype,
                                   ppi_thread_count(o->threads)));
     }
     for (int i = 0; i < n; i++) PPI_TRY(play_game(job, &plays[i]));

@@ -14,11 +14,8 @@
 #define PPI_REFERENCE_TABLE "dqn-zoo-57"
 
 struct ppi_eval_job {
-    char run[PPI_PATH_SIZE];
+    ppi_acting from;
     ppi_eval_options eval;
-    ppi_env_options env;
-    ppi_options *set;
-    ppi_loaded loaded;
 };
 
 /* The episodes of one game. */

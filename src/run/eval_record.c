@@ -46,9 +46,9 @@ static pp_status write_best_choice(ppi_jsonw *w, const ppi_checkpoint *ck) {
 }
 
 static pp_status write_model(ppi_jsonw *w, const ppi_eval_job *job) {
-    const ppi_checkpoint *ck = &job->loaded.checkpoint;
+    const ppi_checkpoint *ck = &job->from.loaded.checkpoint;
     open_object(w, "model");
-    if (job->loaded.random) {
+    if (job->from.loaded.random) {
         ppi_jsonw_key_string(w, "method", "random");
         ppi_jsonw_key_string(w, "sha256", NULL);
         ppi_jsonw_key_i64(w, "parameters", 0);
@@ -229,10 +229,10 @@ static pp_status write_pooled(ppi_jsonw *w, const ppi_eval_job *job, const ppi_e
 
 static pp_status write_acting(ppi_jsonw *w, const ppi_eval_job *job) {
     open_object(w, "acting");
-    if (job->loaded.random) {
+    if (job->from.loaded.random) {
         ppi_jsonw_key_string(w, "policy", "uniform over the minimal actions");
     } else {
-        PPI_TRY(ppi_agent_describe_acting(job->loaded.agent, w));
+        PPI_TRY(ppi_agent_describe_acting(job->from.loaded.agent, w));
         ppi_jsonw_key_string(w, "planner", "none");
     }
     ppi_jsonw_object_end(w);
@@ -312,7 +312,7 @@ static pp_status record_path(char *out, size_t size, const ppi_eval_job *job,
         snprintf(folder, sizeof folder, "%s", job->eval.out);
     } else {
         char run_dir[PPI_PATH_SIZE] = "";
-        if (!job->loaded.random) ppi_checkpoint_run_dir(run_dir, job->loaded.checkpoint.folder);
+        if (!job->from.loaded.random) ppi_checkpoint_run_dir(run_dir, job->from.loaded.checkpoint.folder);
         PPI_TRY(ppi_path_join(folder, sizeof folder, run_dir, "eval"));
     }
     PPI_TRY(ppi_dir_make(folder));

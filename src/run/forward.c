@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "run/load.h"
 #include "run/train.h"
+#include "run/option_rows.h"
 #include "tensor/safetensors.h"
 
 #define FIELD(name) offsetof(ppi_forward_options, name)
@@ -28,19 +29,8 @@ static const ppi_option rows[] = {
      .size = 1024,
      .def = "",
      .help = "safetensors file that is written with every output."},
-    {.name = "threads",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(threads),
-     .def = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "Threads; 0 takes every processor."},
-    {.name = "dtype",
-     .type = PPI_OPT_CHOICE,
-     .offset = FIELD(dtype),
-     .def = "f32",
-     .choices = "auto|f32|bf16",
-     .help = "Arithmetic of the network."},
+    PPI_ROW_THREADS,
+    PPI_ROW_DTYPE("f32"),
 };
 const ppi_option_table ppi_forward_option_table = {"forward", rows,
                                                    (int)(sizeof rows / sizeof rows[0])};

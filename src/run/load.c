@@ -83,3 +83,18 @@ pp_status ppi_protocol_apply(ppi_env_options *env, const ppi_options *set, const
     *name = ppi_protocol_name(ppi_protocol_in_force(env_id, env->protocol));
     return ppi_episode_rules_for(&rules, env_id, env);
 }
+
+pp_status ppi_acting_open(ppi_acting *a, const char *run, const ppi_option_table *table, void *options) {
+    if (snprintf(a->run, sizeof a->run, "%s", run) >= (int)sizeof a->run) {
+        return ppi_fail(PP_ERR_ARGUMENT, "the path '%.200s...' is too long", run);
+    }
+    PPI_TRY(ppi_options_create(&a->set));
+    PPI_TRY(ppi_options_bind(a->set, table, options));
+    PPI_TRY(ppi_options_bind(a->set, &ppi_env_option_table, &a->env));
+    return ppi_loaded_open(&a->loaded, run, a->set);
+}
+
+void ppi_acting_close(ppi_acting *a) {
+    ppi_loaded_close(&a->loaded);
+    ppi_options_destroy(a->set);
+}

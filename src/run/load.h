@@ -31,6 +31,19 @@ pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset,
                             int dtype, int threads);
 void ppi_loaded_close(ppi_loaded *l);
 
+/* What a job that acts with a trained agent starts from. */
+typedef struct ppi_acting {
+    char run[PPI_PATH_SIZE];
+    ppi_env_options env;
+    ppi_options *set; /* env, the job's own table and the method's */
+    ppi_loaded loaded;
+} ppi_acting;
+
+/* Makes the option set out of the job's table, bound to `options`, and of what the folder (or "random")
+   stores. *a starts zeroed and is closed with ppi_acting_close whether this succeeds or not. */
+pp_status ppi_acting_open(ppi_acting *a, const char *run, const ppi_option_table *table, void *options);
+void ppi_acting_close(ppi_acting *a);
+
 /* Puts the view of the agent into the environment options unless env.view was set by hand. *name is
    the protocol in force for the environment (static). */
 pp_status ppi_protocol_apply(ppi_env_options *env, const ppi_options *set, const ppi_loaded *l,

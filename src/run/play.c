@@ -9,6 +9,7 @@
 #include "env/registry.h"
 #include "run/load.h"
 #include "run/train.h"
+#include "run/option_rows.h"
 
 #define FIELD(name) offsetof(ppi_play_options, name)
 
@@ -33,54 +34,23 @@ static const ppi_option rows[] = {
      .min = 0,
      .max = 9e15,
      .help = "Episode e is played with seed + e."},
-    {.name = "threads",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(threads),
-     .def = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "Threads; 0 takes every processor."},
-    {.name = "dtype",
-     .type = PPI_OPT_CHOICE,
-     .offset = FIELD(dtype),
-     .def = "auto",
-     .choices = "auto|f32|bf16",
-     .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
-    {.name = "checkpoint",
-     .type = PPI_OPT_STR,
-     .offset = FIELD(checkpoint),
-     .size = 32,
-     .def = "",
-     .help = "Checkpoint of a run folder: best, last or step_N; empty takes the last."},
-    {.name = "preset",
-     .type = PPI_OPT_STR,
-     .offset = FIELD(preset),
-     .size = 32,
-     .def = "",
-     .help = "Acting preset of the method, for example notebook or paper."},
+    PPI_ROW_THREADS,
+    PPI_ROW_DTYPE("auto"),
+    PPI_ROW_CHECKPOINT,
+    PPI_ROW_PRESET,
 };
 const ppi_option_table ppi_play_option_table = {"play", rows, (int)(sizeof rows / sizeof rows[0])};
 
 struct ppi_play_job {
-    char run[PPI_PATH_SIZE];
+    ppi_acting from;
     ppi_play_options play;
-    ppi_env_options env;
-    ppi_options *set;
-    ppi_loaded loaded;
 };
 
 pp_status ppi_play_job_create(ppi_play_job **out, const char *run) {
     *out = NULL;
     ppi_play_job *job = ppi_calloc(1, sizeof *job);
     if (job == NULL) return ppi_oom("a play job");
-    pp_status s = PP_OK;
-    if (snprintf(job->run, sizeof job->run, "%s", run) >= (int)sizeof job->run) {
-        s = ppi_fail(PP_ERR_ARGUMENT, "the path '%.200s...' is too long", run);
-    }
-    if (s == PP_OK) s = ppi_options_create(&job->set);
-    if (s == PP_OK) s = ppi_options_bind(job->set, &ppi_play_option_table, &job->play);
-    if (s == PP_OK) s = ppi_options_bind(job->set, &ppi_env_option_table, &job->env);
-    if (s == PP_OK) s = ppi_loaded_open(&job->loaded, run, job->set);
+    const pp_status s = ppi_acting_open(&job->from, run, &ppi_play_option_table, &job->play);
     if (s != PP_OK) {
         ppi_play_job_destroy(job);
         return s;
@@ -91,13 +61,12 @@ pp_status ppi_play_job_create(ppi_play_job **out, const char *run) {
 
 void ppi_play_job_destroy(ppi_play_job *job) {
     if (job == NULL) return;
-    ppi_loaded_close(&job->loaded);
-    ppi_options_destroy(job->set);
+    ppi_acting_close(&job->from);
     ppi_free(job);
 }
 
 ppi_options *ppi_play_job_options(ppi_play_job *job) {
-    return job->set;
+    return job->from.set;
 }
 const ppi_play_options *ppi_play_job_play_options(const ppi_play_job *job) {
     return &job->play;
@@ -112,19 +81,19 @@ pp_status ppi_play(ppi_play_job *job, ppi_frame_fn frame, void *ctx, ppi_episode
         int count = 0;
         PPI_TRY(ppi_env_expand(ids, 1, &count, job->play.env));
     }
-    if (job->loaded.agent == NULL) {
-        PPI_TRY(ppi_loaded_select(&job->loaded, job->run, job->play.checkpoint));
+    if (job->from.loaded.agent == NULL) {
+        PPI_TRY(ppi_loaded_select(&job->from.loaded, job->from.run, job->play.checkpoint));
     }
-    PPI_TRY(ppi_protocol_apply(&job->env, job->set, &job->loaded, job->play.env, &protocol));
-    if (job->loaded.agent == NULL) {
-        PPI_TRY(ppi_loaded_create(&job->loaded, job->set, job->play.preset,
+    PPI_TRY(ppi_protocol_apply(&job->from.env, job->from.set, &job->from.loaded, job->play.env, &protocol));
+    if (job->from.loaded.agent == NULL) {
+        PPI_TRY(ppi_loaded_create(&job->from.loaded, job->from.set, job->play.preset,
                                   (uint64_t)job->play.seed, job->play.dtype,
                                   ppi_thread_count(job->play.threads)));
     }
     const ppi_play_request request = {
-        .agent = job->loaded.agent,
+        .agent = job->from.loaded.agent,
         .env = job->play.env,
-        .env_options = &job->env,
+        .env_options = &job->from.env,
         .episodes = job->play.episodes,
         .seed = (uint64_t)job->play.seed,
         .envs = 1,

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "run/train.h"
 #include "run/train_job.h"
+#include "run/option_rows.h"
 
 #define FIELD(name) offsetof(ppi_train_options, name)
 
@@ -57,19 +58,8 @@ static const ppi_option rows[] = {
      .min = 0,
      .max = 9e15,
      .help = "Seed of initial weights, batches and dropout."},
-    {.name = "threads",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(threads),
-     .def = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "Threads; 0 takes every processor."},
-    {.name = "dtype",
-     .type = PPI_OPT_CHOICE,
-     .offset = FIELD(dtype),
-     .def = "auto",
-     .choices = "auto|f32|bf16",
-     .help = "Arithmetic of the network; auto takes bf16 where the processor has it."},
+    PPI_ROW_THREADS,
+    PPI_ROW_DTYPE("auto"),
     {.name = "resume",
      .type = PPI_OPT_STR,
      .offset = FIELD(resume),

@@ -3,19 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "cpu/ref/ref.h"
-
-static int thread_index(void) {
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 /* Sizes and strides of a problem: row i of head h of batch b starts at (b * rows + i) * d + h * w. */
 typedef struct shape {
@@ -69,7 +57,7 @@ pp_status ppi_ref_attention(const ppi_kernel_args *a) {
     const int64_t stride = ref_row_stride(z.nk);
 #pragma omp parallel for num_threads(a->threads) schedule(static)
     for (int64_t bh = 0; bh < z.batch * z.heads; bh++) {
-        double *s = (double *)a->workspace + thread_index() * stride;
+        double *s = (double *)a->workspace + ref_thread() * stride;
         for (int64_t i = 0; i < z.nq; i++) attend_row(a, &z, bh / z.heads, (int)(bh % z.heads), i, s);
     }
     return PP_OK;
@@ -133,7 +121,7 @@ pp_status ppi_ref_attention_grad(const ppi_kernel_args *a) {
     const shape z = shape_of(a, &a->in[1].shape, &a->in[2].shape);
 #pragma omp parallel for num_threads(a->threads) schedule(static)
     for (int64_t bh = 0; bh < z.batch * z.heads; bh++) {
-        double *at = (double *)a->workspace + thread_index() * grad_stride(z.nk, z.w);
+        double *at = (double *)a->workspace + ref_thread() * grad_stride(z.nk, z.w);
         head_work m;
         m.p = at;
         m.dp = m.p + ref_row_stride(z.nk);

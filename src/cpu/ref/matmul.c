@@ -3,19 +3,7 @@
    others double. */
 #include <string.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "cpu/ref/ref.h"
-
-static int thread_index(void) {
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 /* A product C[M,N] = op(A) op(B); a_step and a_row: distance in A of neighbours along K and M. */
 typedef struct product {
@@ -87,7 +75,7 @@ static void run_product(const ppi_kernel_args *args, const product *p, const ppi
     const int64_t stride = ref_row_stride(p->n);
 #pragma omp parallel for num_threads(args->threads) schedule(static)
     for (int64_t i = 0; i < p->m; i++) {
-        double *acc = (double *)args->workspace + thread_index() * stride;
+        double *acc = (double *)args->workspace + ref_thread() * stride;
         if (f32) {
             row_f32(p, i, (float *)acc);
         } else {

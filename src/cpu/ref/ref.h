@@ -3,8 +3,21 @@
 #ifndef PPI_CPU_REF_REF_H
 #define PPI_CPU_REF_REF_H
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include "base/bf16.h"
 #include "tensor/backend.h"
+
+/* Number of the calling thread in its team. */
+static inline int ref_thread(void) {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
 
 /* Element i as a double. */
 static inline double ref_get(const ppi_operand *o, int64_t i) {

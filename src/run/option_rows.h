@@ -1,0 +1,38 @@
+/* Option rows that several verbs share. FIELD(name) must give the offset of a field. */
+#ifndef PPI_RUN_OPTION_ROWS_H
+#define PPI_RUN_OPTION_ROWS_H
+
+#define PPI_ROW_THREADS                                                                            \
+    {.name = "threads",                                                                            \
+     .type = PPI_OPT_I64,                                                                          \
+     .offset = FIELD(threads),                                                                     \
+     .def = "0",                                                                                   \
+     .min = 0,                                                                                     \
+     .max = 1024,                                                                                  \
+     .help = "Threads; 0 takes every processor."}
+
+#define PPI_ROW_DTYPE(value)                                                                       \
+    {.name = "dtype",                                                                              \
+     .type = PPI_OPT_CHOICE,                                                                       \
+     .offset = FIELD(dtype),                                                                       \
+     .def = value,                                                                                 \
+     .choices = "auto|f32|bf16",                                                                   \
+     .help = "Arithmetic of the network; auto takes bf16 where the processor has it."}
+
+#define PPI_ROW_CHECKPOINT                                                                         \
+    {.name = "checkpoint",                                                                         \
+     .type = PPI_OPT_STR,                                                                          \
+     .offset = FIELD(checkpoint),                                                                  \
+     .size = 32,                                                                                   \
+     .def = "",                                                                                    \
+     .help = "Checkpoint of a run folder: best, last or step_N; empty takes the last."}
+
+#define PPI_ROW_PRESET                                                                             \
+    {.name = "preset",                                                                             \
+     .type = PPI_OPT_STR,                                                                          \
+     .offset = FIELD(preset),                                                                      \
+     .size = 32,                                                                                   \
+     .def = "",                                                                                    \
+     .help = "Acting preset of the method, for example notebook or paper."}
+
+#endif
