@@ -11,7 +11,6 @@
 // emulator and not part of the state that it saves; save_state and load_state carry it.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -423,7 +422,6 @@ int32_t ale_reset(void *env, uint64_t seed, uint8_t *obs, pp_env_result *result,
         return kOk;
     });
 }
-
 
 int32_t ale_create(void **out, const pp_env_config *config, pp_env_error *error) {
     *out = nullptr;
