@@ -35,4 +35,13 @@
      .def = "",                                                                                    \
      .help = "Acting preset of the method, for example notebook or paper."}
 
+#define PPI_ROW_EPISODE_SEED                                                                       \
+    {.name = "seed",                                                                               \
+     .type = PPI_OPT_I64,                                                                          \
+     .offset = FIELD(seed),                                                                        \
+     .def = "1",                                                                                   \
+     .min = 0,                                                                                     \
+     .max = 9e15,                                                                                  \
+     .help = "Episode e is played with seed + e."}
+
 #endif
