@@ -16,12 +16,23 @@
 extern "C" {
 #endif
 
-#define PP_ENV_ABI_VERSION 1
+#define PP_ENV_ABI_VERSION 2
 /* Size of the joystick vocabulary shared by all games: the 18 Atari actions. */
 #define PP_ENV_ACTIONS  18
 #define PP_ENV_ID_BYTES 64
 /* Seed that keeps the generator where it is: the next episode of the same random stream. */
 #define PP_ENV_KEEP_SEED UINT64_MAX
+
+/* Most components of an observation of small integers. */
+#define PP_ENV_CELLS 8
+
+/* What the bytes of an observation are. */
+enum {
+    PP_OBS_PLANES = 0, /* uint8 [H,W,C], 0 or 1 */
+    PP_OBS_IMAGE = 1,  /* uint8 [H,W,C], 0..255 */
+    PP_OBS_CELLS = 2,  /* uint8 [C], H = W = 1: component i is an integer 0..obs_high[i] */
+    PP_OBS_FLOAT = 3   /* float [C], H = W = 1 */
+};
 
 /* Where a failing call writes its reason. */
 typedef struct pp_env_error {
@@ -31,14 +42,19 @@ typedef struct pp_env_error {
 /* What an instance is: shapes, actions, limits and the facts that belong beside a score. */
 typedef struct pp_env_spec {
     char id[PP_ENV_ID_BYTES];              /* "ale/breakout", "arcade/catch" */
-    int32_t obs_h;                         /* rows of one uint8 observation, order H,W,C */
+    int32_t obs_type;                      /* PP_OBS_* */
+    int32_t obs_h;                         /* rows of one observation, order H,W,C */
     int32_t obs_w;                         /* columns */
-    int32_t obs_c;                         /* channels */
+    int32_t obs_c;                         /* channels or components */
+    int32_t obs_bytes;                     /* size of one observation */
+    int32_t obs_high[PP_ENV_CELLS];        /* PP_OBS_CELLS: largest value of each component */
     int32_t render_h;                      /* rows of the RGB picture of render */
     int32_t render_w;                      /* columns */
-    int32_t action_count;                  /* actions accepted: 18; unknown to the game = NOOP */
+    int32_t action_count;                  /* actions accepted, 0..action_count-1. Atari and arcade
+                                              games: 18 joystick ids, unknown to the game = NOOP;
+                                              others: their own ids, all of them legal */
     int32_t min_actions;                   /* entries used in action_list */
-    int32_t action_list[PP_ENV_ACTIONS];   /* minimal id -> full Atari id */
+    int32_t action_list[PP_ENV_ACTIONS];   /* minimal id -> accepted id */
     char action_names[PP_ENV_ACTIONS][16]; /* names of the minimal ids, upper case */
     int32_t frame_skip;                    /* emulated frames per step */
     int32_t max_steps;                     /* cap in steps, 0 = none; reaching it sets truncated */
@@ -47,7 +63,11 @@ typedef struct pp_env_spec {
     int32_t mode;                          /* game mode */
     int32_t difficulty;                    /* game difficulty */
     double sticky;                         /* probability that the previous action is repeated */
-    char view[16];                         /* "planes", "grey84" or "screen" */
+    double reward_min;                     /* smallest and largest reward of one step; -INFINITY */
+    double reward_max;                     /* and INFINITY where the rules set no bound */
+    int64_t task;                          /* which task of the family is played, 0 without tasks */
+    int64_t task_count;                    /* tasks 0..task_count-1; 1 = no family, 0 = any number */
+    char view[16];                         /* "planes", "grey84", "cells", ... */
     char backend[64];                      /* "ale", "arcade" */
     char backend_version[32];
     char rom_md5[33]; /* empty without a ROM */
@@ -57,7 +77,7 @@ typedef struct pp_env_spec {
 typedef struct pp_env_config {
     uint64_t struct_size;
     const char *id;       /* full id */
-    const char *view;     /* "planes" or "grey84"; NULL = the first view of the game */
+    const char *view;     /* "planes", "grey84", ...; NULL = the first view of the game */
     const char *rom_path; /* file of the game, or NULL */
     double sticky;        /* 0..1 */
     int32_t mode;
@@ -65,6 +85,9 @@ typedef struct pp_env_config {
     int32_t max_steps; /* cap in steps, 0 = none */
     int32_t noop_max;
     int32_t fire_reset;
+    int32_t parity;      /* 1: only the ends of the reference implementation, no cap of ours */
+    const char *reading; /* "a" or "b" where a paper allows two readings; NULL = the default */
+    int64_t task;        /* task of a family, see pp_env_spec; 0 without tasks */
 } pp_env_config;
 
 /* The outcome of a reset or a step. */

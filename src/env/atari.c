@@ -3,6 +3,7 @@
  * no end on a lost life, raw rewards. */
 #include "env/atari.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +67,11 @@ static void adopt_spec(atari_env *env, const pp_env_config *config, const char *
     spec->obs_h = PPI_ATARI_SIDE;
     spec->obs_w = PPI_ATARI_SIDE;
     spec->obs_c = 1;
+    spec->obs_type = PP_OBS_IMAGE;
+    spec->obs_bytes = PPI_ATARI_SIDE * PPI_ATARI_SIDE;
+    spec->reward_min = -INFINITY;
+    spec->reward_max = INFINITY;
+    spec->task_count = 1;
     spec->action_count = PP_ENV_ACTIONS;
     spec->frame_skip = FRAME_SKIP;
     spec->max_steps = config->max_steps;

@@ -83,7 +83,7 @@ static pp_status fill(ppi_vec *vec, const char *const *ids, const ppi_env_option
                             spec->obs_h, spec->obs_w, spec->obs_c);
         }
     }
-    vec->obs_size = (int64_t)first->obs_h * first->obs_w * first->obs_c;
+    vec->obs_size = first->obs_bytes;
     PPI_TRY(allocate(vec));
     if (threads > 1 && vec->count > 1) {
         PPI_TRY(ppi_pool_create(&vec->pool, threads < vec->count ? threads : vec->count));

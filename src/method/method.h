@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include <polyplay/env.h>
 #include <polyplay/status.h>
 
 #include "base/buf.h"
@@ -18,12 +19,25 @@ struct ppi_batch; /* data/sampler.h */
 typedef struct ppi_agent ppi_agent;
 typedef struct ppi_method ppi_method;
 
-/* What one observation looks like. view "grey84": h = w = 84, c = 1, values 0..255; "planes":
- * values 0 or 1. */
+/* What one observation looks like: see PP_OBS_* of polyplay/env.h. view "grey84": h = w = 84,
+ * c = 1, values 0..255; "planes": values 0 or 1. */
 typedef struct ppi_obs_spec {
     char view[16];
     int64_t h, w, c;
+    int32_t type;               /* PP_OBS_* */
+    int32_t high[PP_ENV_CELLS]; /* PP_OBS_CELLS: largest value of each component */
 } ppi_obs_spec;
+
+/* Bytes of one observation. */
+static inline int64_t ppi_obs_bytes(const ppi_obs_spec *o) {
+    return o->h * o->w * o->c * (o->type == PP_OBS_FLOAT ? (int64_t)sizeof(float) : 1);
+}
+
+/* The actions an agent chooses among. */
+typedef struct ppi_action_spec {
+    int32_t count;                /* 0 = the 18 joystick ids */
+    int32_t list[PP_ENV_ACTIONS]; /* choice -> id of the environment */
+} ppi_action_spec;
 
 /* How to create an agent. Everything is copied; the backend must outlive the agent. */
 typedef struct ppi_agent_config {
@@ -32,6 +46,8 @@ typedef struct ppi_agent_config {
     const void *options; /* the method's option struct (options_size bytes), filled through
                             ppi_method_bind */
     ppi_obs_spec obs;
+    ppi_action_spec actions;
+    int32_t games;              /* games one network serves, at least 1 for online methods */
     uint64_t seed;              /* initial weights, dropout and acting draws */
     ppi_dtype_policy policy;    /* F32 or BF16 */
     int threads;                /* at least 1 */
@@ -103,6 +119,7 @@ struct ppi_method {
     int64_t (*default_batch)(const char *size);
     pp_status (*create)(ppi_agent **out, const ppi_agent_config *cfg);
     const ppi_agent_calls *calls;
+    const struct ppi_learner_calls *learner; /* method/learner.h; NULL: learns from data only */
 };
 
 /* The part every agent begins with. */

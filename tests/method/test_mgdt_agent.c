@@ -8,8 +8,8 @@
 #include "data/sampler.h"
 #include "method/mgdt_agent.h"
 
-static const ppi_obs_spec grey = {"grey84", 84, 84, 1};
-static const ppi_obs_spec planes = {"planes", 10, 5, 4};
+static const ppi_obs_spec grey = {.view = "grey84", .h = 84, .w = 84, .c = 1};
+static const ppi_obs_spec planes = {.view = "planes", .h = 10, .w = 5, .c = 4};
 
 /* A method with its options bound. */
 typedef struct bound {
@@ -412,7 +412,7 @@ static void bad_boards(void **state) {
     (void)state;
     bound b;
     bind_method(&b, "mgdt");
-    const ppi_agent_config cfg = config_of(&b, &(ppi_obs_spec){"planes", 16, 16, 4});
+    const ppi_agent_config cfg = config_of(&b, &(ppi_obs_spec){.view = "planes", .h = 16, .w = 16, .c = 4});
     ppi_agent *a = NULL;
     assert_int_equal(ppi_agent_create(&a, &cfg), PP_ERR_SHAPE);
     assert_null(a);

@@ -98,6 +98,11 @@ static void catch_describe(const void *self, pp_env_spec *spec) {
     spec->obs_h = env->grey ? PPI_GREY_SIDE : ROWS;
     spec->obs_w = env->grey ? PPI_GREY_SIDE : env->columns;
     spec->obs_c = env->grey ? 1 : PLANES;
+    spec->obs_type = env->grey ? PP_OBS_IMAGE : PP_OBS_PLANES;
+    spec->obs_bytes = spec->obs_h * spec->obs_w * spec->obs_c;
+    spec->reward_min = -1;
+    spec->reward_max = 1;
+    spec->task_count = 1;
     spec->render_h = 2 * PPI_GREY_SIDE;
     spec->render_w = 2 * PPI_GREY_SIDE;
     ppi_suite_describe(spec, k_actions, N_ACTIONS);
