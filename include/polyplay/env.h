@@ -57,7 +57,8 @@ typedef struct pp_env_spec {
     int32_t action_list[PP_ENV_ACTIONS];   /* minimal id -> accepted id */
     char action_names[PP_ENV_ACTIONS][16]; /* names of the minimal ids, upper case */
     int32_t frame_skip;                    /* emulated frames per step */
-    int32_t max_steps;                     /* cap in steps, 0 = none; reaching it sets truncated */
+    int32_t max_steps;                     /* cap in steps, 0 = none; reaching it sets truncated,
+                                              or terminated where the rules fix the length */
     int32_t noop_max;                      /* most random no-op frames after a reset */
     int32_t fire_reset;                    /* 1: FIRE is pressed after a reset */
     int32_t mode;                          /* game mode */
@@ -71,6 +72,8 @@ typedef struct pp_env_spec {
     char backend[64];                      /* "ale", "arcade" */
     char backend_version[32];
     char rom_md5[33]; /* empty without a ROM */
+    char modes[128];  /* an emulator's game: its modes, "0..3 8"; empty elsewhere */
+    char difficulties[32]; /* the same for its difficulties */
 } pp_env_spec;
 
 /* What to create. struct_size = sizeof(pp_env_config) of the caller. */

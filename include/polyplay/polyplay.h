@@ -6,5 +6,6 @@
 #include <polyplay/dataset.h>
 #include <polyplay/env.h>
 #include <polyplay/status.h>
+#include <polyplay/vec.h>
 
 #endif

@@ -59,6 +59,7 @@ struct Game {
     float sticky = 0.0f;
     int32_t mode = 0;
     int32_t difficulty = 0;
+    bool ram = false;       // observations are the memory of the console, not its picture
     uint8_t grey[256] = {}; // grey level of each palette entry
     std::unique_ptr<ale::ALEInterface> emulator;
     std::vector<uint8_t> start; // saved state of a freshly loaded game after its reset
@@ -142,10 +143,19 @@ void load(Game *game) {
     emulator.loadROM(game->rom);
 }
 
+// "0..3 8": runs of numbers that follow each other are joined.
 template <typename List> std::string numbers(const List &list) {
+    std::vector<int64_t> sorted(list.begin(), list.end());
+    std::sort(sorted.begin(), sorted.end());
     std::string text;
-    for (auto value : list) {
-        text += (text.empty() ? "" : " ") + std::to_string(value);
+    for (size_t i = 0; i < sorted.size();) {
+        size_t last = i;
+        while (last + 1 < sorted.size() && sorted[last + 1] == sorted[last] + 1) {
+            last++;
+        }
+        text += (text.empty() ? "" : " ") + std::to_string(sorted[i]);
+        text += last > i ? ".." + std::to_string(sorted[last]) : "";
+        i = last + 1;
     }
     return text;
 }
@@ -209,7 +219,15 @@ void ale_describe(const void *env, pp_env_spec *spec) {
     spec->sticky = game.sticky;
     spec->mode = game.mode;
     spec->difficulty = game.difficulty;
-    std::snprintf(spec->view, sizeof(spec->view), "screen");
+    if (game.ram) {
+        spec->obs_h = 1;
+        spec->obs_w = static_cast<int32_t>(game.emulator->getRAM().size());
+    }
+    std::snprintf(spec->view, sizeof(spec->view), game.ram ? "ram" : "screen");
+    std::snprintf(spec->modes, sizeof(spec->modes), "%s",
+                  numbers(game.emulator->getAvailableModes()).c_str());
+    std::snprintf(spec->difficulties, sizeof(spec->difficulties), "%s",
+                  numbers(game.emulator->getAvailableDifficulties()).c_str());
     std::snprintf(spec->backend, sizeof(spec->backend), "ale");
     std::snprintf(spec->backend_version, sizeof(spec->backend_version), "%s", ALE_VERSION);
     std::snprintf(spec->rom_md5, sizeof(spec->rom_md5), "%s", game.md5.c_str());
@@ -246,6 +264,15 @@ void write_gray(const Game &game, uint8_t *obs) {
     }
 }
 
+void write_obs(const Game &game, uint8_t *obs) {
+    if (game.ram) {
+        const ale::ALERAM &ram = game.emulator->getRAM();
+        std::memcpy(obs, ram.array(), ram.size());
+    } else {
+        write_gray(game, obs);
+    }
+}
+
 void fill_result(const Game &game, double reward, int32_t frames, pp_env_result *result) {
     result->reward = reward;
     result->terminated = game.emulator->game_over() ? 1 : 0;
@@ -264,7 +291,7 @@ int32_t ale_step(void *env, int32_t action, uint8_t *obs, pp_env_result *result,
         Game &game = *static_cast<Game *>(env);
         const double reward = game.emulator->act(static_cast<ale::Action>(action));
         if (obs != nullptr) {
-            write_gray(game, obs);
+            write_obs(game, obs);
         }
         fill_result(game, reward, 1, result);
         return kOk;
@@ -273,7 +300,7 @@ int32_t ale_step(void *env, int32_t action, uint8_t *obs, pp_env_result *result,
 
 int32_t ale_observe(void *env, uint8_t *obs, pp_env_error *error) {
     return guarded(error, [&]() -> int32_t {
-        write_gray(*static_cast<Game *>(env), obs);
+        write_obs(*static_cast<Game *>(env), obs);
         return kOk;
     });
 }
@@ -416,7 +443,7 @@ int32_t ale_reset(void *env, uint64_t seed, uint8_t *obs, pp_env_result *result,
             game.emulator->environment->m_random.seed(static_cast<uint32_t>(seed & 0x7fffffff));
         }
         if (obs != nullptr) {
-            write_gray(game, obs);
+            write_obs(game, obs);
         }
         fill_result(game, 0.0, 0, result);
         return kOk;
@@ -444,6 +471,7 @@ int32_t ale_create(void **out, const pp_env_config *config, pp_env_error *error)
         read_palette(game.get());
         game->mode = config->mode;
         game->difficulty = config->difficulty;
+        game->ram = config->view != nullptr && std::strcmp(config->view, "ram") == 0;
         const int32_t variant_status = set_variant(game.get(), error);
         if (variant_status != kOk) {
             return variant_status;

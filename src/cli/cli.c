@@ -38,8 +38,10 @@ static const ppi_verb verbs[] = {
      "polyplay eval RUN --env ENVS --episodes N --protocol NAME [options]\n"
      "RUN is a run folder, a checkpoint folder, or the word random.\n",
      ppi_verb_eval},
-    {"play", "play episodes of one game, with a GIF if wanted",
+    {"play", "play episodes of one game, with a GIF if wanted, or by hand",
      "polyplay play RUN --env ENV [--gif FILE] [options]\n"
+     "polyplay play --policy random --env ENV [--gif FILE] [options]\n"
+     "polyplay play --keyboard --env ENV [--fps N] [options]\n"
      "RUN is a run folder, a checkpoint folder, or the word random.\n",
      ppi_verb_play},
     {"forward", "run the network once on given inputs",
@@ -53,7 +55,7 @@ static const ppi_verb verbs[] = {
      "an element of the result, and its share of the machine's limit for that work.\n",
      ppi_verb_bench},
     {"info", "list environments, methods, ops; show a plan or the tensors of a run",
-     "polyplay info [--envs | --methods | --ops | --plan RUN | --io RUN]\n"
+     "polyplay info [--envs | --env ENVS | --methods | --ops | --plan RUN | --io RUN] [--json]\n"
      "Without an option: this build and this machine.\n",
      ppi_verb_info},
 };

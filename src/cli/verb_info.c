@@ -5,6 +5,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "env/catalogue.h"
 #include "env/registry.h"
 #include "method/method.h"
 #include "run/forward.h"
@@ -13,6 +14,8 @@
 
 typedef struct info_options {
     bool envs;
+    char names[1024]; /* environments */
+    bool json;        /* of the environments */
     bool methods;
     bool ops;
     char plan[1024]; /* run folder */
@@ -27,6 +30,17 @@ static const ppi_option info_rows[] = {
      .offset = offsetof(info_options, envs),
      .alias = "envs",
      .help = "list every environment and whether it can be played here"},
+    {.name = "info.env",
+     .type = PPI_OPT_STR,
+     .offset = offsetof(info_options, names),
+     .size = sizeof(((info_options *)0)->names),
+     .alias = "env",
+     .help = "list these environments (ids, sets, patterns) with their actions and modes"},
+    {.name = "info.json",
+     .type = PPI_OPT_BOOL,
+     .offset = offsetof(info_options, json),
+     .alias = "json",
+     .help = "list environments as JSON"},
     {.name = "info.methods",
      .type = PPI_OPT_BOOL,
      .offset = offsetof(info_options, methods),
@@ -60,18 +74,6 @@ static const ppi_option info_rows[] = {
 };
 static const ppi_option_table info_table = {"info", info_rows,
                                             sizeof(info_rows) / sizeof(info_rows[0])};
-
-static pp_status list_envs(const ppi_env_options *options, ppi_buf *out) {
-    int available = 0, count = ppi_env_count();
-    for (int i = 0; i < count; i++) {
-        ppi_env_entry entry;
-        PPI_TRY(ppi_env_entry_at(&entry, i, options));
-        available += entry.available;
-        ppi_buf_printf(out, "%-28s %-8s %s\n", entry.id, entry.backend,
-                       entry.available ? "ready" : "not available");
-    }
-    return ppi_buf_printf(out, "%d environments, %d ready to play\n", count, available);
-}
 
 static pp_status list_methods(ppi_buf *out) {
     for (int i = 0; i < ppi_method_count(); i++) {
@@ -109,7 +111,8 @@ static pp_status describe_build(ppi_buf *out) {
 }
 
 static pp_status answer(const info_options *info, ppi_buf *out) {
-    if (info->envs) PPI_TRY(list_envs(&info->env, out));
+    if (info->envs || info->names[0])
+        PPI_TRY(ppi_env_catalogue(out, info->names, &info->env, info->json));
     if (info->methods) PPI_TRY(list_methods(out));
     if (info->ops) PPI_TRY(list_ops(out));
     if (info->plan[0]) PPI_TRY(ppi_plan_view(info->plan, info->batch, out));

@@ -36,11 +36,21 @@ static ppi_backend backend = {
 
 /* The tables of an instruction set in order of preference; few-row products before oneDNN's. */
 static const ppi_kernel_entry *const avx512bf16_tables[] = {
-    ppi_avx512_gemv_table,          ppi_avx512bf16_elementwise_table, ppi_avx512bf16_rows_table,
-    ppi_avx512bf16_attention_table, ppi_avx512_attention_table,       NULL,
+    ppi_avx512_gemv_table,
+    ppi_avx512_conv_table,
+    ppi_avx512_pool_table,
+    ppi_avx512_lstm_table,
+    ppi_avx512bf16_elementwise_table,
+    ppi_avx512bf16_rows_table,
+    ppi_avx512bf16_attention_table,
+    ppi_avx512_attention_table,
+    NULL,
 };
 static const ppi_kernel_entry *const avx512_tables[] = {
     ppi_avx512_gemv_table,
+    ppi_avx512_conv_table,
+    ppi_avx512_pool_table,
+    ppi_avx512_lstm_table,
     ppi_avx512_elementwise_table,
     ppi_avx512_rows_table,
     ppi_avx512_attention_table,
@@ -48,6 +58,9 @@ static const ppi_kernel_entry *const avx512_tables[] = {
 };
 static const ppi_kernel_entry *const avx2_tables[] = {
     ppi_avx2_gemv_table,
+    ppi_avx2_conv_table,
+    ppi_avx2_pool_table,
+    ppi_avx2_lstm_table,
     ppi_avx2_elementwise_table,
     ppi_avx2_rows_table,
     ppi_avx2_attention_table,

@@ -31,6 +31,9 @@ extern const ppi_kernel_entry ppi_move_table[];
     extern const ppi_kernel_entry ppi_##isa##_rows_table[];                                        \
     extern const ppi_kernel_entry ppi_##isa##_attention_table[];                                   \
     extern const ppi_kernel_entry ppi_##isa##_gemv_table[];                                        \
+    extern const ppi_kernel_entry ppi_##isa##_conv_table[];                                        \
+    extern const ppi_kernel_entry ppi_##isa##_pool_table[];                                        \
+    extern const ppi_kernel_entry ppi_##isa##_lstm_table[];                                        \
     extern const ppi_flat_kernels ppi_##isa##_flat;                                                \
     /* y[i] = scale * x[i] with y and x each f32 or bf16. */                                       \
     void ppi_##isa##_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale,      \

@@ -152,7 +152,7 @@ typedef struct dn_job {
     bool sum;       /* output added to what is there by the primitive */
     bool add_after; /* output added by us from the staged copy */
     bool own_act;   /* activation done by us, from output 1 to output 0 */
-    int64_t stride, pad;
+    int64_t stride, before[2], behind[2]; /* padding of rows and columns */
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t pd;
     size_t scratch_at, bytes;
@@ -217,7 +217,8 @@ static bool dn_primitive_desc(dn_job *j) {
     const dn_md_ref bias = j->part[DN_BIAS].used ? DN_REF(j->part[DN_BIAS].wanted) : NULL;
     const dn_md_ref dst = DN_REF(j->part[DN_DST].wanted);
     const dnnl_dims_t strides = {j->stride, j->stride};
-    const dnnl_dims_t pad = {j->pad, j->pad};
+    const dnnl_dims_t before = {j->before[0], j->before[1]};
+    const dnnl_dims_t behind = {j->behind[0], j->behind[1]};
     const dnnl_alg_kind_t direct = dnnl_convolution_direct;
 #if DNNL_VERSION_MAJOR < 3
     if (j->kind == DN_MATMUL) {
@@ -230,21 +231,21 @@ static bool dn_primitive_desc(dn_job *j) {
     dnnl_primitive_desc_t hint = NULL;
     if (j->kind == DN_CONV) {
         s = dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, direct, src, wei, bias,
-                                               dst, strides, pad, pad);
+                                               dst, strides, before, behind);
     } else {
         /* src is the gradient of the output here; a forward descriptor of the same shapes is the
          * hint. */
         const dn_md_ref x = j->kind == DN_CONV_GRAD_X ? dst : wei;
         const dn_md_ref w = j->kind == DN_CONV_GRAD_X ? wei : dst;
         s = dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, direct, x, w, NULL, src,
-                                               strides, pad, pad);
+                                               strides, before, behind);
         if (s == dnnl_success) s = dnnl_primitive_desc_create(&hint, &d, NULL, dn_engine, NULL);
         if (s == dnnl_success) {
             s = j->kind == DN_CONV_GRAD_X
                     ? dnnl_convolution_backward_data_desc_init(&d, direct, dst, wei, src, strides,
-                                                               pad, pad)
+                                                               before, behind)
                     : dnnl_convolution_backward_weights_desc_init(&d, direct, wei, dst, NULL, src,
-                                                                  strides, pad, pad);
+                                                                  strides, before, behind);
         }
     }
     if (s == dnnl_success) s = dnnl_primitive_desc_create(&j->pd, &d, j->attr, dn_engine, hint);
@@ -259,21 +260,21 @@ static bool dn_primitive_desc(dn_job *j) {
     if (j->kind == DN_CONV) {
         return dnnl_convolution_forward_primitive_desc_create(
                    &j->pd, dn_engine, dnnl_forward_training, direct, src, wei, bias, dst, strides,
-                   dilate, pad, pad, j->attr) == dnnl_success;
+                   dilate, before, behind, j->attr) == dnnl_success;
     }
     dnnl_primitive_desc_t hint = NULL;
     const dn_md_ref x = j->kind == DN_CONV_GRAD_X ? dst : wei;
     const dn_md_ref w = j->kind == DN_CONV_GRAD_X ? wei : dst;
     dnnl_status_t s = dnnl_convolution_forward_primitive_desc_create(
-        &hint, dn_engine, dnnl_forward_training, direct, x, w, NULL, src, strides, dilate, pad, pad,
-        NULL);
+        &hint, dn_engine, dnnl_forward_training, direct, x, w, NULL, src, strides, dilate, before,
+        behind, NULL);
     if (s == dnnl_success) {
         s = j->kind == DN_CONV_GRAD_X ? dnnl_convolution_backward_data_primitive_desc_create(
                                             &j->pd, dn_engine, direct, dst, wei, src, strides,
-                                            dilate, pad, pad, hint, j->attr)
+                                            dilate, before, behind, hint, j->attr)
                                       : dnnl_convolution_backward_weights_primitive_desc_create(
                                             &j->pd, dn_engine, direct, wei, dst, NULL, src, strides,
-                                            dilate, pad, pad, hint, j->attr);
+                                            dilate, before, behind, hint, j->attr);
     }
     if (hint) dnnl_primitive_desc_destroy(hint);
     return s == dnnl_success;
@@ -445,6 +446,32 @@ static bool dn_job_finish(dn_job *j, const ppi_kernel_args *a, dn_flags f, bool 
            dn_layout(j, a->weight_version != NULL);
 }
 
+/* Zero rows and columns around the image of a convolution: before the first and behind the last. */
+static void dn_padding(dn_job *j, const ppi_kernel_args *a) {
+    const ppi_shape *filter = j->kind == DN_CONV_GRAD_W ? &a->out[0].shape : &a->in[1].shape;
+    const int64_t size[2] = {a->params.conv.h, a->params.conv.w};
+    for (int i = 0; i < 2; i++) {
+        const bool same = a->params.conv.same;
+        j->before[i] = ppi_padding_before(same, a->params.conv.pad, size[i], filter->dim[i],
+                                          a->params.conv.stride);
+        j->behind[i] = ppi_padding_behind(same, a->params.conv.pad, size[i], filter->dim[i],
+                                          a->params.conv.stride);
+    }
+}
+
+/* Multiply-adds below which a second thread costs more than it saves. */
+enum { DN_TEAM_FROM = 1 << 20 };
+
+/* Threads that a job is worth. */
+static int dn_threads(const ppi_kernel_args *a, dn_kind kind) {
+    const ppi_operand *side = kind == DN_CONV ? &a->out[0] : &a->in[0];
+    const ppi_shape *filter = kind == DN_CONV_GRAD_W ? &a->out[0].shape : &a->in[1].shape;
+    const ppi_shape *y = kind == DN_MATMUL ? &a->out[0].shape : &side->shape;
+    const int64_t last = y->dim[y->ndim - 1];
+    const int64_t each = kind == DN_MATMUL ? last : ppi_shape_count(filter) / (last > 0 ? last : 1);
+    return ppi_shape_count(&side->shape) * each < DN_TEAM_FROM ? 1 : a->threads;
+}
+
 /* Writes into *j the job of a node of `kind`; false when oneDNN cannot do it. `pre`: output 1 is
  * wanted. */
 static bool dn_job_make(dn_job *j, const ppi_kernel_args *a, dn_kind kind, bool linear, bool pre) {
@@ -459,7 +486,7 @@ static bool dn_job_make(dn_job *j, const ppi_kernel_args *a, dn_kind kind, bool 
     const bool any_bf16 = a->in[0].dtype == PPI_BF16 || a->in[1].dtype == PPI_BF16;
     const dn_flags flags = {kind == DN_MATMUL && !linear && a->params.matmul.trans_a,
                             kind == DN_MATMUL && !linear && a->params.matmul.trans_b};
-    omp_set_num_threads(a->threads);
+    omp_set_num_threads(dn_threads(a, kind));
     for (int bf16 = any_bf16 ? 1 : 0; bf16 >= 0; bf16--) {
         memset(j, 0, sizeof *j);
         j->kind = kind;
@@ -480,7 +507,7 @@ static bool dn_job_make(dn_job *j, const ppi_kernel_args *a, dn_kind kind, bool 
         if (linear && !pre) j->act = a->params.act.act;
         if (kind != DN_MATMUL) {
             j->stride = a->params.conv.stride;
-            j->pad = a->params.conv.pad;
+            dn_padding(j, a);
             if (kind == DN_CONV) j->act = a->params.conv.act;
         }
         if (dn_job_finish(j, a, flags, bf16 != 0)) return true;
@@ -620,7 +647,7 @@ static void dn_finish_output(const ppi_kernel_args *a, const dn_state *s) {
 
 static pp_status dn_run(const ppi_kernel_args *a) {
     dn_state *s = a->state;
-    omp_set_num_threads(a->threads);
+    omp_set_num_threads(dn_threads(a, s->job.kind));
     dnnl_status_t st = dnnl_success;
     for (int r = 0; r < DN_DST; r++) {
         const dn_part *p = &s->job.part[r];

@@ -25,6 +25,9 @@ static void fill_info(ppi_dataset *d) {
     info->min_actions = meta->min_actions;
     memcpy(info->action_list, meta->action_list, sizeof info->action_list);
     d->frame_bytes = (int64_t)ppi_store_frame_bytes(meta);
+    if (meta->obs_type == PP_OBS_FLOAT) {
+        info->height = info->width = info->channels = 0; /* no frames */
+    }
 }
 
 /* JPEG does not give back the frames that were recorded. */
@@ -43,8 +46,8 @@ static pp_status open_folder(ppi_dataset *d) {
     int64_t recovered = 0;
     PPI_TRY(ppi_journal_recover(d->folder, &recovered));
     if (recovered > 0) {
-        ppi_log(PPI_LOG_WARN, "%s: an interrupted collection left %lld finished episodes, now in "
-                "the data file; collect --resume continues it", d->folder, (long long)recovered);
+        ppi_log(PPI_LOG_WARN, "%s: an interrupted collection left %lld episodes or histories, now "
+                "in the data file; collect --resume continues it", d->folder, (long long)recovered);
     }
     PPI_TRY(ppi_path_join(meta_path, sizeof meta_path, d->folder, "data", PPI_STORE_META_FILE));
     PPI_TRY(ppi_path_join(d->data_path, sizeof d->data_path, d->folder, "data",
@@ -112,6 +115,11 @@ void ppi_dataset_close(ppi_dataset *d) {
     ppi_free(d->rewards);
     ppi_free(d->flags);
     ppi_free(d->episodes);
+    ppi_free(d->groups);
+    for (int64_t i = 0; i < d->text_count; i++) {
+        ppi_free(d->texts[i]);
+    }
+    ppi_free(d->texts);
     pthread_mutex_destroy(&d->mutex);
     ppi_free(d);
 }

@@ -12,6 +12,7 @@
 #include <polyplay/dataset.h>
 
 #include "base/buf.h"
+#include "data/store.h"
 
 typedef struct pp_dataset ppi_dataset;
 
@@ -24,8 +25,28 @@ typedef struct ppi_episode {
     int64_t group;       /* number in "episode_<group>" */
     int64_t first_frame; /* first observation row in the group */
     int64_t row;         /* first row in the dataset's columns */
+    int64_t index;       /* its group, for ppi_dataset_group */
+    int64_t final;       /* row of its true last observation in infos/final_observation, -1 = it is
+                            the group's last observation or is not kept */
     pp_episode_info info;
 } ppi_episode;
+
+/* One group of the file: a whole learning history, or one recorded episode. Its rows lie side by
+ * side in the columns and its observations in the file: windows may be drawn from it as a whole. */
+typedef struct ppi_group {
+    int64_t group;         /* number in "episode_<group>" */
+    bool history;          /* a learning history */
+    int64_t first_episode; /* its episodes of the game */
+    int64_t episodes;
+    int64_t row;           /* first row in the dataset's columns */
+    int64_t steps;         /* rows; it has steps + 1 observations */
+    int64_t ends;          /* rows of infos/end_row */
+    uint64_t seed;         /* 0 = unknown */
+    int64_t task;          /* -1 = unknown */
+    int64_t actors;        /* streams that were summed for the learner's step count, 0 = unknown */
+    const char *learner;   /* "a2c", "" = unknown; owned by the dataset */
+    const char *options;   /* JSON object, "" = unknown */
+} ppi_group;
 
 /* pp_dataset_open with a memory bound for the columns, in bytes (0 = none); PP_ERR_NO_MEMORY says
  * how much they take. */
@@ -48,6 +69,20 @@ const pp_dataset_info *ppi_dataset_info(const ppi_dataset *dataset);
 const char *ppi_dataset_folder(const ppi_dataset *dataset);
 int64_t ppi_dataset_episode_count(const ppi_dataset *dataset);
 const ppi_episode *ppi_dataset_episode(const ppi_dataset *dataset, int64_t episode);
+int64_t ppi_dataset_group_count(const ppi_dataset *dataset);
+const ppi_group *ppi_dataset_group(const ppi_dataset *dataset, int64_t index);
+/* True when every group is a learning history. */
+bool ppi_dataset_has_histories(const ppi_dataset *dataset);
+/* What its metadata say beyond pp_dataset_info. */
+const ppi_store_meta *ppi_dataset_meta(const ppi_dataset *dataset);
+/* Observations first..first+count-1 of a group, 0..steps, as they are stored: [count, frame bytes].
+ * Behind an end lies the next episode's first. PP_ERR_UNSUPPORTED without frames or float vectors;
+ * safe from several threads. */
+pp_status ppi_dataset_read_observations(ppi_dataset *dataset, int64_t index, int64_t first,
+                                        int64_t count, uint8_t *out);
+/* The true last observation of an episode, [frame bytes]. PP_ERR_UNSUPPORTED as above, and where the
+ * file does not keep it. */
+pp_status ppi_dataset_read_final(ppi_dataset *dataset, int64_t episode, uint8_t *out);
 /* Columns [steps of the dataset]. */
 const int32_t *ppi_dataset_actions(const ppi_dataset *dataset);
 const float *ppi_dataset_rewards(const ppi_dataset *dataset);
@@ -55,9 +90,11 @@ const uint8_t *ppi_dataset_flags(const ppi_dataset *dataset);
 /* Bytes the columns and tables take. */
 int64_t ppi_dataset_memory(const ppi_dataset *dataset);
 
-/* Frames of one group come in blocks of ppi_dataset_block_rows rows; block b holds rows
+/* Observations of one group come in blocks of ppi_dataset_block_rows rows; block b holds rows
  * b*block_rows.. of the group and may end short. */
 int64_t ppi_dataset_block_rows(const ppi_dataset *dataset);
+/* Bytes of one observation: of a frame, or of a float32 vector (ppi_dataset_meta says which);
+ * 0 for any other space. */
 int64_t ppi_dataset_frame_bytes(const ppi_dataset *dataset);
 /* Reads and decodes one block into out u8 [block_rows, frame_bytes]. Safe from several threads. */
 pp_status ppi_dataset_read_block(ppi_dataset *dataset, int64_t group, int64_t block, uint8_t *out);

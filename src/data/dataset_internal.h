@@ -39,6 +39,11 @@ struct pp_dataset {
     uint8_t *flags;   /* [steps] PPI_STEP_* */
     ppi_episode *episodes;
     int64_t episode_capacity;
+    ppi_group *groups;
+    int64_t group_count, group_capacity;
+    char **texts; /* learners and options of the groups, each different one once */
+    int64_t text_count, text_capacity;
+    bool has_histories;
     pthread_mutex_t mutex; /* over what follows: several samplers may read one dataset */
     ppi_dataset_handle handles[PPI_DATASET_HANDLES];
     int64_t tick;
@@ -52,6 +57,15 @@ pp_status ppi_dataset_resolve(char *folder, size_t size, const char *name);
 /* dataset_load.c: reads the small columns of all groups; `expected` is metadata.json's number of
  * episodes. */
 pp_status ppi_dataset_load_groups(ppi_dataset *d, int64_t expected);
+
+/* dataset_group.c: */
+/* The facts of a group with `steps` rows, whose flags are d->flags + d->info.steps, and its ends:
+ * end_rows [group->ends] is freed with ppi_free. */
+pp_status ppi_dataset_load_facts(ppi_dataset *d, ppi_group *group, int64_t **end_rows);
+pp_status ppi_dataset_add_group(ppi_dataset *d, const ppi_group *group);
+
+/* The pseudo leaf infos/final_observation, for ppi_dataset_leaf_handle. */
+#define PPI_DATASET_FINAL INT32_MAX
 
 /* dataset_leaf.c, all under the mutex: */
 /* A leaf's column in a group, its type and the axes behind the rows checked. Owned by the dataset,

@@ -120,8 +120,10 @@ static pp_status check_column(const ppi_dataset *d, const pp_leaf_info *leaf, pp
 
 static pp_status open_leaf(ppi_dataset *d, ppi_h5_data **out, int32_t leaf, int64_t group) {
     char path[512];
-    const pp_leaf_info *info = &d->spaces.leaves[leaf];
-    snprintf(path, sizeof path, "episode_%lld/%s", (long long)group, info->path);
+    const bool final = leaf == PPI_DATASET_FINAL;
+    const pp_leaf_info *info = &d->spaces.leaves[final ? 0 : leaf];
+    snprintf(path, sizeof path, "episode_%lld/%s", (long long)group,
+             final ? "infos/final_observation" : info->path);
     PPI_TRY(ppi_h5_data_open(out, d->file, path));
     pp_status status = check_column(d, info, *out);
     if (status != PP_OK) {
@@ -338,9 +340,20 @@ static bool is_last_of_group(const ppi_dataset *d, int64_t index) {
            d->episodes[index + 1].group != d->episodes[index].group;
 }
 
-int64_t ppi_dataset_leaf_length(const ppi_dataset *d, int32_t leaf, int64_t episode) {
+/* True when the group's infos keep row T of the leaf. */
+static bool has_final(const ppi_dataset *d, int32_t leaf, int64_t episode) {
+    return leaf == 0 && d->episodes[episode].final >= 0;
+}
+
+/* Rows of an episode that lie in the leaf's own column. */
+static int64_t column_rows(const ppi_dataset *d, int32_t leaf, int64_t episode) {
     return d->episodes[episode].info.steps +
-           (d->spaces.leaves[leaf].observation && is_last_of_group(d, episode));
+           (d->spaces.leaves[leaf].observation && is_last_of_group(d, episode) &&
+            !has_final(d, leaf, episode));
+}
+
+int64_t ppi_dataset_leaf_length(const ppi_dataset *d, int32_t leaf, int64_t episode) {
+    return column_rows(d, leaf, episode) + has_final(d, leaf, episode);
 }
 
 /* Checks the call and finds the column; *row = the group's row that `first` means. */
@@ -365,24 +378,39 @@ static pp_status find_rows(ppi_dataset *d, int32_t leaf, int64_t index, int64_t 
     }
     if (first + count > ppi_dataset_leaf_length(d, leaf, index)) {
         return ppi_fail(PP_ERR_UNSUPPORTED,
-                        "%s: row %lld of leaf %s of episode %lld: a learning "
-                        "history keeps no last observation of an episode inside it",
+                        "%s: row %lld of leaf %s of episode %lld: a learning history without "
+                        "infos/final_observation keeps no last observation inside it",
                         d->folder, (long long)episode.steps, info.path, (long long)index);
     }
     *row = d->episodes[index].first_frame + first;
     return PP_OK;
 }
 
+/* Rows of an episode: those of the column, then the one that the infos keep. */
+static pp_status read_rows(ppi_dataset *d, int32_t leaf, int64_t episode, int64_t first,
+                           int64_t count, int64_t row, uint8_t *out) {
+    const ppi_episode *e = &d->episodes[episode];
+    ppi_h5_data *data = NULL;
+    int64_t own = column_rows(d, leaf, episode) - first;
+    own = own < 0 ? 0 : own < count ? own : count;
+    if (own > 0 || count == 0) {
+        PPI_TRY(ppi_dataset_leaf_handle(d, &data, leaf, e->group));
+        PPI_TRY(ppi_dataset_leaf_rows(d, data, leaf, row, own, out));
+    }
+    if (own == count) {
+        return PP_OK;
+    }
+    PPI_TRY(ppi_dataset_leaf_handle(d, &data, PPI_DATASET_FINAL, e->group));
+    return ppi_dataset_leaf_rows(d, data, leaf, e->final, 1,
+                                 out + own * d->spaces.leaves[leaf].row_bytes);
+}
+
 pp_status pp_dataset_read_leaf(pp_dataset *d, int32_t leaf, int64_t episode, int64_t first,
                                int64_t count, void *out) {
     int64_t row = 0;
-    ppi_h5_data *data = NULL;
     PPI_TRY(find_rows(d, leaf, episode, first, count, false, &row));
     pthread_mutex_lock(&d->mutex);
-    pp_status status = ppi_dataset_leaf_handle(d, &data, leaf, d->episodes[episode].group);
-    if (status == PP_OK) {
-        status = ppi_dataset_leaf_rows(d, data, leaf, row, count, out);
-    }
+    pp_status status = read_rows(d, leaf, episode, first, count, row, out);
     pthread_mutex_unlock(&d->mutex);
     return status;
 }

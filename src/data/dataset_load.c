@@ -56,6 +56,8 @@ static pp_status add_episode(ppi_dataset *d, const ppi_episode *episode) {
     return PP_OK;
 }
 
+#define SMALL_ROW 64 /* bytes of an observation of a few numbers */
+
 #define TYPE_BIT(type) (1u << (type))
 #define FLOATS         (TYPE_BIT(PPI_H5_F16) | TYPE_BIT(PPI_H5_F32) | TYPE_BIT(PPI_H5_F64))
 #define FLAGS                                                                                      \
@@ -102,40 +104,59 @@ static pp_status check_leaves(ppi_dataset *d, int64_t group, int64_t steps) {
         if (d->block_rows == 0) {
             bool whole = !d->spaces.leaves[i].jpeg && shape->chunk_rows >= 1 &&
                          shape->chunk_rows <= PPI_DATASET_MAX_BLOCK;
-            d->block_rows = whole ? shape->chunk_rows : PPI_STORE_FRAME_ROWS;
+            bool small = d->spaces.leaves[i].row_bytes <= SMALL_ROW;
+            d->block_rows = whole   ? shape->chunk_rows
+                            : small ? PPI_DATASET_MAX_BLOCK
+                                    : PPI_STORE_FRAME_ROWS;
         }
     }
     return PP_OK;
 }
 
-/* Adds the episodes of one group: it is split where a flag ends an inner episode. */
-static pp_status split_group(ppi_dataset *d, int64_t group, uint64_t seed, int64_t steps,
+/* The episode first..t of a group. */
+static ppi_episode make_episode(ppi_dataset *d, const ppi_group *group, int64_t first, int64_t t,
+                                const double *rewards) {
+    uint8_t *flags = &d->flags[group->row + t];
+    const bool cut = *flags == 0;
+    *flags |= cut ? PPI_STEP_TRUNCATED : 0;
+    ppi_episode episode = {.group = group->group,
+                           .first_frame = first,
+                           .row = group->row + first,
+                           .index = d->group_count,
+                           .final = -1};
+    episode.info = (pp_episode_info){.steps = t + 1 - first,
+                                     .seed = group->seed,
+                                     .terminated = (*flags & PPI_STEP_TERMINATED) != 0,
+                                     .truncated = (*flags & PPI_STEP_TRUNCATED) != 0,
+                                     .cut = cut};
+    for (int64_t i = first; i <= t; i++) {
+        double reward = rewards[i];
+        episode.info.reward_sum += reward;
+        episode.info.clipped_sum += reward > 1 ? 1 : reward < -1 ? -1 : reward;
+    }
+    return episode;
+}
+
+/* Adds a group and its episodes: it is split where a flag ends an inner episode. */
+static pp_status split_group(ppi_dataset *d, ppi_group *group, const int64_t *end_rows,
                              const double *rewards) {
-    int64_t base = d->info.steps;
     int64_t first = 0;
-    for (int64_t t = 0; t < steps; t++) {
-        uint8_t flags = d->flags[base + t];
-        if (flags == 0 && t + 1 < steps) {
+    int64_t end = 0;
+    group->first_episode = d->info.episodes;
+    for (int64_t t = 0; t < group->steps; t++) {
+        if (d->flags[group->row + t] == 0 && t + 1 < group->steps) {
             continue;
         }
-        d->flags[base + t] |= flags == 0 ? PPI_STEP_TRUNCATED : 0;
-        ppi_episode episode = {.group = group, .first_frame = first, .row = base + first};
-        episode.info =
-            (pp_episode_info){.steps = t + 1 - first,
-                              .seed = seed,
-                              .terminated = (flags & PPI_STEP_TERMINATED) != 0,
-                              .truncated = (d->flags[base + t] & PPI_STEP_TRUNCATED) != 0,
-                              .cut = flags == 0};
-        for (int64_t i = first; i <= t; i++) {
-            double reward = rewards[i];
-            episode.info.reward_sum += reward;
-            episode.info.clipped_sum += reward > 1 ? 1 : reward < -1 ? -1 : reward;
+        ppi_episode episode = make_episode(d, group, first, t, rewards);
+        if (end < group->ends && end_rows[end] == t) {
+            episode.final = end++;
         }
         PPI_TRY(add_episode(d, &episode));
         first = t + 1;
     }
-    d->info.steps += steps;
-    return PP_OK;
+    group->episodes = d->info.episodes - group->first_episode;
+    d->info.steps += group->steps;
+    return ppi_dataset_add_group(d, group);
 }
 
 static pp_status check_rewards(ppi_dataset *d, int64_t group, int64_t steps,
@@ -210,7 +231,7 @@ static pp_status load_columns(ppi_dataset *d, scratch *s, int64_t group, int64_t
 static pp_status load_group(ppi_dataset *d, scratch *s, int64_t group) {
     char object[64];
     int64_t steps = 0;
-    int64_t seed = 0;
+    int64_t *end_rows = NULL;
     bool found = false;
     snprintf(object, sizeof object, "episode_%lld", (long long)group);
     PPI_TRY(ppi_h5_attr_read_i64(d->file, object, "total_steps", &steps, &found));
@@ -226,12 +247,17 @@ static pp_status load_group(ppi_dataset *d, scratch *s, int64_t group) {
     if (steps == 0) {
         return PP_OK;
     }
-    PPI_TRY(ppi_h5_attr_read_i64(d->file, object, "seed", &seed, &found));
     PPI_TRY(check_leaves(d, group, steps));
     PPI_TRY(reserve_rows(d, steps));
     PPI_TRY(grow_scratch(s, steps));
     PPI_TRY(load_columns(d, s, group, steps));
-    return split_group(d, group, (uint64_t)seed, steps, s->rewards);
+    ppi_group facts = {.group = group, .row = d->info.steps, .steps = steps};
+    pp_status status = ppi_dataset_load_facts(d, &facts, &end_rows);
+    if (status == PP_OK) {
+        status = split_group(d, &facts, end_rows, s->rewards);
+    }
+    ppi_free(end_rows);
+    return status;
 }
 
 pp_status ppi_dataset_load_groups(ppi_dataset *d, int64_t expected) {

@@ -26,6 +26,7 @@ struct ppi_h5_data {
     hid_t id;
     ppi_h5_shape shape;
     int64_t sound_first, sound_end; /* rows whose chunks decode to their full size */
+    int64_t fixed_rows;             /* of a column being filled in one piece, 0 = it grows */
     char path[512];
 };
 
@@ -135,6 +136,8 @@ pp_status ppi_h5_create(ppi_h5 **out, const char *path) {
     }
     enter();
     hid_t list = access_list();
+    /* Object headers with checksums: damage is reported instead of being decoded. */
+    H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110);
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
     H5Pset_obj_track_times(creation, false);
@@ -191,164 +194,7 @@ pp_status ppi_h5_base(ppi_h5 *file, int64_t *base) {
     return status;
 }
 
-/* ---- groups and attributes ---- */
-
-typedef struct number_list {
-    const char *prefix;
-    size_t prefix_size;
-    int64_t *numbers;
-    int64_t count, capacity;
-    bool no_memory;
-} number_list;
-
-static herr_t collect_number(hid_t group, const char *name, const H5L_info_t *info, void *context) {
-    number_list *list = context;
-    (void)group;
-    (void)info;
-    if (strncmp(name, list->prefix, list->prefix_size) != 0) {
-        return 0;
-    }
-    const char *digits = name + list->prefix_size;
-    size_t length = strlen(digits);
-    if (length == 0 || length > 18 || strspn(digits, "0123456789") != length ||
-        (length > 1 && digits[0] == '0')) {
-        return 0;
-    }
-    if (list->count == list->capacity) {
-        int64_t capacity = list->capacity ? list->capacity * 2 : 64;
-        int64_t *grown = ppi_realloc(list->numbers, (size_t)capacity * sizeof *grown);
-        if (!grown) {
-            list->no_memory = true;
-            return -1;
-        }
-        list->numbers = grown;
-        list->capacity = capacity;
-    }
-    list->numbers[list->count++] = strtoll(digits, NULL, 10);
-    return 0;
-}
-
-static int compare_i64(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-pp_status ppi_h5_numbered(ppi_h5 *file, const char *prefix, int64_t **numbers, int64_t *count) {
-    number_list list = {.prefix = prefix, .prefix_size = strlen(prefix)};
-    enter();
-    pp_status status = PP_OK;
-    if (H5Literate(file->id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, collect_number, &list) < 0) {
-        status = list.no_memory ? ppi_oom("the list of groups")
-                                : read_error(file->path, "the root group", "list");
-    }
-    leave();
-    if (status != PP_OK) {
-        ppi_free(list.numbers);
-        list.numbers = NULL;
-        list.count = 0;
-    } else if (list.count > 1) {
-        qsort(list.numbers, (size_t)list.count, sizeof *list.numbers, compare_i64);
-    }
-    *numbers = list.numbers;
-    *count = list.count;
-    return status;
-}
-
-pp_status ppi_h5_group_create(ppi_h5 *file, const char *path) {
-    enter();
-    pp_status status = PP_OK;
-    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
-    H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-    H5Pset_obj_track_times(list, false);
-    hid_t group = H5Gcreate2(file->id, path, H5P_DEFAULT, list, H5P_DEFAULT);
-    if (group < 0 || H5Gclose(group) < 0) {
-        status = write_error(file->path, path, "create group");
-    }
-    H5Pclose(list);
-    leave();
-    return status;
-}
-
-pp_status ppi_h5_group_copy(ppi_h5 *file, ppi_h5 *from, const char *path) {
-    enter();
-    pp_status status = PP_OK;
-    if (H5Ocopy(from->id, path, file->id, path, H5P_DEFAULT, H5P_DEFAULT) < 0) {
-        status = errno != 0 ? write_error(file->path, path, "copy")
-                            : read_error(from->path, path, "copy");
-    }
-    leave();
-    return status;
-}
-
-pp_status ppi_h5_attr_read_i64(ppi_h5 *file, const char *object, const char *name, int64_t *value,
-                               bool *found) {
-    *found = false;
-    enter();
-    pp_status status = PP_OK;
-    htri_t there = H5Aexists_by_name(file->id, object, name, H5P_DEFAULT);
-    if (there < 0) {
-        status = read_error(file->path, object, "read the attributes of");
-    } else if (there > 0) {
-        hid_t attribute = H5Aopen_by_name(file->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
-        hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
-        hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
-        if (space < 0 || type < 0) {
-            status = read_error(file->path, name, "read attribute");
-        } else if (H5Sget_simple_extent_npoints(space) != 1 || H5Tget_class(type) != H5T_INTEGER) {
-            status = ppi_fail(PP_ERR_SHAPE, "%s: attribute %s of %s is not one integer", file->path,
-                              name, object);
-        } else if (H5Aread(attribute, H5Tget_sign(type) == H5T_SGN_NONE ? H5T_NATIVE_UINT64
-                                                                       : H5T_NATIVE_INT64,
-                           value) < 0) {
-            status = read_error(file->path, name, "read attribute");
-        } else {
-            *found = true;
-        }
-        if (type >= 0) {
-            H5Tclose(type);
-        }
-        if (space >= 0) {
-            H5Sclose(space);
-        }
-        if (attribute >= 0) {
-            H5Aclose(attribute);
-        }
-    }
-    leave();
-    return status;
-}
-
-static pp_status attr_write(ppi_h5 *file, const char *object, const char *name, hid_t stored,
-                            hid_t memory, const void *value) {
-    pp_status status = PP_OK;
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t attribute = H5Acreate_by_name(file->id, object, name, stored, space, H5P_DEFAULT,
-                                        H5P_DEFAULT, H5P_DEFAULT);
-    if (attribute < 0 || H5Awrite(attribute, memory, value) < 0) {
-        status = write_error(file->path, name, "write attribute");
-    }
-    if (attribute >= 0 && H5Aclose(attribute) < 0 && status == PP_OK) {
-        status = write_error(file->path, name, "write attribute");
-    }
-    H5Sclose(space);
-    return status;
-}
-
-pp_status ppi_h5_attr_write_i64(ppi_h5 *file, const char *object, const char *name, int64_t value) {
-    enter();
-    pp_status status = attr_write(file, object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
-    leave();
-    return status;
-}
-
-pp_status ppi_h5_attr_write_u64(ppi_h5 *file, const char *object, const char *name,
-                                uint64_t value) {
-    enter();
-    pp_status status = attr_write(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value);
-    leave();
-    return status;
-}
+#include "data/h5attr_tmpl.h"
 
 /* ---- datasets ---- */
 
@@ -550,9 +396,12 @@ static hid_t data_create(ppi_h5_data *data, int64_t chunk_rows, int deflate) {
     for (int axis = 1; axis < shape->rank; axis++) {
         dims[axis] = most[axis] = chunk[axis] = (hsize_t)shape->dims[axis];
     }
-    hid_t space = H5Screate_simple(shape->rank, dims, most);
+    dims[0] = (hsize_t)data->fixed_rows;
+    hid_t space = H5Screate_simple(shape->rank, dims, chunk_rows > 0 ? most : NULL);
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_chunk(list, shape->rank, chunk);
+    if (chunk_rows > 0) {
+        H5Pset_chunk(list, shape->rank, chunk);
+    }
     H5Pset_obj_track_times(list, false); /* equal data make equal files */
     if (deflate > 0) {
         H5Pset_deflate(list, (unsigned)deflate);
@@ -577,6 +426,7 @@ pp_status ppi_h5_data_create(ppi_h5_data **out, ppi_h5 *file, const char *path, 
                                  .chunk_rows = chunk_rows,
                                  .deflate = deflate > 0,
                                  .plain = deflate == 0};
+    data->fixed_rows = chunk_rows > 0 ? 0 : dims[0];
     for (int axis = 1; axis < rank; axis++) {
         data->shape.dims[axis] = dims[axis];
     }
@@ -686,15 +536,19 @@ static herr_t extend(ppi_h5_data *data, int64_t count) {
     for (int axis = 0; axis < data->shape.rank; axis++) {
         dims[axis] = (hsize_t)data->shape.dims[axis];
     }
-    return H5Dset_extent(data->id, dims);
+    return data->shape.chunk_rows > 0 ? H5Dset_extent(data->id, dims) : 0;
 }
 
 pp_status ppi_h5_data_append(ppi_h5_data *data, ppi_h5_type as, const void *rows, int64_t count) {
     if (count == 0) {
         return PP_OK;
     }
-    enter();
     int64_t first = data->shape.dims[0];
+    if (data->shape.chunk_rows == 0 && count > data->fixed_rows - first) {
+        return ppi_fail(PP_ERR_INTERNAL, "%s: %s gets row %lld of %lld", data->file->path,
+                        data->path, (long long)(first + count), (long long)data->fixed_rows);
+    }
+    enter();
     pp_status status = PP_OK;
     if (extend(data, count) < 0 || transfer(data, first, count, as, NULL, rows) < 0) {
         status = write_error(data->file->path, data->path, "write");
@@ -706,7 +560,8 @@ pp_status ppi_h5_data_append(ppi_h5_data *data, ppi_h5_type as, const void *rows
 pp_status ppi_h5_data_append_chunk(ppi_h5_data *data, const void *bytes, size_t size,
                                    int64_t rows) {
     hsize_t offset[PPI_H5_MAX_RANK] = {(hsize_t)data->shape.dims[0]};
-    if (data->shape.dims[0] % data->shape.chunk_rows != 0 || rows > data->shape.chunk_rows) {
+    if (data->shape.chunk_rows == 0 || rows > data->shape.chunk_rows ||
+        data->shape.dims[0] % data->shape.chunk_rows != 0) {
         return ppi_fail(PP_ERR_INTERNAL, "%s: a block of %s does not begin at a chunk",
                         data->file->path, data->path);
     }

@@ -64,18 +64,27 @@ pp_status ppi_h5_base(ppi_h5 *file, int64_t *base);
 /* Numbers n of the root links "<prefix><n>", ascending; *numbers is freed with ppi_free. */
 pp_status ppi_h5_numbered(ppi_h5 *file, const char *prefix, int64_t **numbers, int64_t *count);
 pp_status ppi_h5_group_create(ppi_h5 *file, const char *path);
-/* Copies the root group `path` of another file, stored bytes unchanged. */
-pp_status ppi_h5_group_copy(ppi_h5 *file, ppi_h5 *from, const char *path);
+/* Copies the root group `path` of another file to the name `to`, stored bytes unchanged. */
+pp_status ppi_h5_group_copy(ppi_h5 *file, const char *to, ppi_h5 *from, const char *path);
+/* *exists = the file has a group or dataset of this path. */
+pp_status ppi_h5_exists(ppi_h5 *file, const char *path, bool *exists);
 /* *found false and PP_OK when the attribute is absent. */
 pp_status ppi_h5_attr_read_i64(ppi_h5 *file, const char *object, const char *name, int64_t *value,
                                bool *found);
+/* A string attribute, *text "" and *found false when it is absent; freed with ppi_free. */
+pp_status ppi_h5_attr_read_text(ppi_h5 *file, const char *object, const char *name, char **text,
+                                bool *found);
+/* Writing replaces an attribute of the same name. Texts are UTF-8 of at most 65,000 bytes. */
 pp_status ppi_h5_attr_write_i64(ppi_h5 *file, const char *object, const char *name, int64_t value);
+pp_status ppi_h5_attr_write_text(ppi_h5 *file, const char *object, const char *name,
+                                 const char *text);
 pp_status ppi_h5_attr_write_u64(ppi_h5 *file, const char *object, const char *name,
                                 uint64_t value);
 
 /* PP_ERR_CORRUPT when the file has no dataset of this path. */
 pp_status ppi_h5_data_open(ppi_h5_data **out, ppi_h5 *file, const char *path);
-/* An empty dataset that grows along axis 0; dims [rank], dims[0] is ignored. deflate 0 = none. */
+/* An empty dataset; dims [rank]. With chunk_rows it grows along axis 0 and dims[0] is ignored;
+ * chunk_rows 0 makes one piece of dims[0] rows to be filled. deflate 0 = none. */
 pp_status ppi_h5_data_create(ppi_h5_data **out, ppi_h5 *file, const char *path, ppi_h5_type type,
                              int rank, const int64_t *dims, int64_t chunk_rows, int deflate);
 void ppi_h5_data_close(ppi_h5_data *data);

@@ -17,21 +17,14 @@
 
 typedef struct ppi_history ppi_history;
 
-/* Facts of one history, attributes of its group. Strings are copied. */
-typedef struct ppi_history_info {
-    int64_t index;       /* number of the history in this collection; the order on disk */
-    int64_t task;
-    uint64_t seed;
-    const char *learner; /* "a2c" */
-    int64_t actors;      /* streams that were summed for the learner's step count */
-    const char *options; /* the learner's options as a JSON object */
-} ppi_history_info;
-
 /* Starts a journal for the dataset in `folder`; meta says what the observations are. */
 pp_status ppi_history_create(ppi_history **out, const char *folder, const ppi_store_meta *meta);
 /* Continues the journal of an interrupted collection; meta must agree (PP_ERR_ARGUMENT names the
  * field that does not). Histories that were ended are complete; see ppi_history_done. */
 pp_status ppi_history_open(ppi_history **out, const char *folder, const ppi_store_meta *meta);
+/* What the journal's header says: seeds and collect_base of the interrupted collection. Owned by
+ * the writer; ppi_history_commit writes it as the dataset's metadata. */
+const ppi_store_meta *ppi_history_meta(const ppi_history *h);
 /* Syncs and closes the journal, which stays; frees also on failure. NULL is allowed. */
 pp_status ppi_history_close(ppi_history *h);
 
@@ -49,8 +42,15 @@ pp_status ppi_history_end(ppi_history *h, int64_t index);
 
 /* Writes out and syncs everything given so far; *cursor names the place for ppi_history_rewind. */
 pp_status ppi_history_sync(ppi_history *h, int64_t *cursor);
-/* Drops what was written after the place; histories begun before it go on. */
+/* Drops what was written after the place; histories begun before it go on. No other thread may use
+ * the writer meanwhile. PP_ERR_ARGUMENT when the place is not one that ppi_history_sync gave. */
 pp_status ppi_history_rewind(ppi_history *h, int64_t cursor);
+/* Cuts one unfinished history back to its first `steps` steps and goes on behind them; the records
+ * of other histories stay, finished ones and running ones. So each learner of a collection resumes
+ * from a checkpoint of its own. PP_ERR_CORRUPT when the journal holds fewer steps of it. */
+pp_status ppi_history_cut(ppi_history *h, int64_t index, int64_t steps);
+/* Steps of history `index` in the journal, -1 when it was never begun. */
+int64_t ppi_history_steps(const ppi_history *h, int64_t index);
 
 /* One step of the past, arrays valid during the call. */
 typedef struct ppi_history_step_view {
@@ -64,9 +64,14 @@ typedef pp_status (*ppi_history_visit)(void *ctx, const ppi_history_step_view *s
 pp_status ppi_history_tail(ppi_history *h, int64_t index, int64_t steps, ppi_history_visit visit,
                            void *ctx);
 
+/* When a collection of histories in `folder` was interrupted, puts them into the data file as they
+ * stand, behind the collect_base groups that were there. The journal stays. *recovered = histories.
+ * PP_ERR_EXISTS: a collector has the journal. Called by ppi_journal_recover. */
+pp_status ppi_history_recover(const char *folder, int64_t *recovered);
+
 /* Turns the journal into the dataset (histories behind the `keep` groups that are there already)
  * and removes it; the writer is freed. On failure the journal stays and the old files too. Unfinished
- * histories are ended where they stand. */
+ * histories are ended where they stand; those without a step are left out. */
 pp_status ppi_history_commit(ppi_history *h, int64_t keep);
 
 #endif

@@ -1,42 +1,24 @@
-/* The collection journal; see journal.h. A file is a sequence of records: a 40-byte little-endian
- * head and a payload, with one CRC-32C over both. */
+/* The collection journal; see journal.h. */
 #include "data/journal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/mem.h"
+#include "data/history.h"
 #include "data/meta.h"
+#include "data/records.h"
 
-#define RECORD_MAGIC 0x524a5050u /* "PPJR" */
-#define MAX_PAYLOAD (64u << 20)
-#define BUFFER_BYTES (1u << 20)
 #define MAX_ENV 65536
 
-enum { KIND_HEADER = 1, KIND_BEGIN, KIND_BLOCK, KIND_ROWS, KIND_END };
-
-typedef struct record_head {
-    uint32_t magic;
-    uint32_t kind;
-    uint32_t size;  /* payload bytes */
-    uint32_t count; /* frames or rows of the payload */
-    uint32_t env;
-    uint32_t crc;   /* over the head with this field 0, then the payload */
-    uint64_t episode;
-    uint64_t value; /* BEGIN: seed, END: steps */
-} record_head;
-_Static_assert(sizeof(record_head) == 40, "the head is written as it lies in memory");
+/* Kinds of records; stream = environment, item = episode, count = frames or rows of the payload,
+ * value = seed of BEGIN, steps of END. */
+enum { KIND_BEGIN = 2, KIND_BLOCK, KIND_ROWS, KIND_END };
 
 /* Where a payload lies. */
 typedef struct part {
@@ -54,13 +36,7 @@ typedef struct entry {
 } entry;
 
 struct ppi_journal {
-    int fd;
-    bool read_only;
-    char path[PPI_PATH_SIZE];
-    char *header;
-    int64_t size;    /* bytes in the file */
-    ppi_buf pending; /* bytes not yet written */
-    double last_sync;
+    ppi_records file;
     entry *entries;
     int64_t entry_count, entry_capacity;
     int64_t *running; /* [envs] index of the open entry of each environment, -1 = none */
@@ -88,8 +64,8 @@ static pp_status grow_running(ppi_journal *journal, int64_t env) {
     return PP_OK;
 }
 
-static pp_status note_begin(ppi_journal *journal, const record_head *head) {
-    PPI_TRY(grow_running(journal, head->env));
+static pp_status note_begin(ppi_journal *journal, const ppi_record *head) {
+    PPI_TRY(grow_running(journal, head->stream));
     if (journal->entry_count == journal->entry_capacity) {
         int64_t capacity = journal->entry_capacity ? journal->entry_capacity * 2 : 64;
         entry *grown = ppi_realloc(journal->entries, (size_t)capacity * sizeof *grown);
@@ -99,13 +75,13 @@ static pp_status note_begin(ppi_journal *journal, const record_head *head) {
         journal->entries = grown;
         journal->entry_capacity = capacity;
     }
-    journal->running[head->env] = journal->entry_count;
+    journal->running[head->stream] = journal->entry_count;
     journal->entries[journal->entry_count++] =
-        (entry){.info = {.env = head->env, .episode = (int64_t)head->episode, .seed = head->value}};
+        (entry){.info = {.env = head->stream, .episode = (int64_t)head->item, .seed = head->value}};
     return PP_OK;
 }
 
-static pp_status note_part(entry *open, const record_head *head, int64_t offset) {
+static pp_status note_part(entry *open, const ppi_record *head, int64_t offset) {
     if (open->part_count == open->part_capacity) {
         int64_t capacity = open->part_capacity ? open->part_capacity * 2 : 16;
         part *grown = ppi_realloc(open->parts, (size_t)capacity * sizeof *grown);
@@ -121,26 +97,26 @@ static pp_status note_part(entry *open, const record_head *head, int64_t offset)
 }
 
 /* Takes one valid record into the index; `offset` is where its payload begins. */
-static pp_status note(ppi_journal *journal, const record_head *head, int64_t offset) {
-    if (head->kind == KIND_HEADER) {
-        return PP_OK;
-    }
-    if (head->env >= MAX_ENV) {
-        return ppi_fail(PP_ERR_CORRUPT, "%s: record of environment %u", journal->path, head->env);
+static pp_status note(void *context, const ppi_record *head, const char *payload,
+                      int64_t offset) {
+    ppi_journal *journal = context;
+    (void)payload;
+    if (head->stream >= MAX_ENV) {
+        return ppi_fail(PP_ERR_CORRUPT, "%s: record of environment %u", journal->file.path, head->stream);
     }
     if (head->kind == KIND_BEGIN) {
         return note_begin(journal, head);
     }
-    int64_t index = head->env < journal->envs ? journal->running[head->env] : -1;
+    int64_t index = head->stream < journal->envs ? journal->running[head->stream] : -1;
     entry *open = index >= 0 ? &journal->entries[index] : NULL;
-    if (!open || open->info.episode != (int64_t)head->episode) {
+    if (!open || open->info.episode != (int64_t)head->item) {
         return ppi_fail(PP_ERR_CORRUPT, "%s: record of episode %llu of environment %u, which is not "
-                        "open", journal->path, (unsigned long long)head->episode, head->env);
+                        "open", journal->file.path, (unsigned long long)head->item, head->stream);
     }
     if (head->kind == KIND_END) {
         open->finished = true;
         open->info.steps = (int64_t)head->value;
-        journal->running[head->env] = -1;
+        journal->running[head->stream] = -1;
         return PP_OK;
     }
     return note_part(open, head, offset);
@@ -148,92 +124,47 @@ static pp_status note(ppi_journal *journal, const record_head *head, int64_t off
 
 /* ---- writing ---- */
 
-static uint32_t record_crc(const record_head *head, const void *payload) {
-    record_head copy = *head;
-    copy.crc = 0;
-    uint32_t crc = ppi_crc32c(0, &copy, sizeof copy);
-    return head->size ? ppi_crc32c(crc, payload, head->size) : crc;
-}
-
-static pp_status flush(ppi_journal *journal) {
-    if (journal->pending.len == 0) {
-        return PP_OK;
-    }
-    pp_status status = ppi_file_write_all_fd(journal->fd, journal->pending.data,
-                                             journal->pending.len, journal->path);
-    if (status == PP_OK) {
-        journal->size += (int64_t)journal->pending.len;
-    } else if (ftruncate(journal->fd, journal->size) != 0 ||
-               lseek(journal->fd, journal->size, SEEK_SET) < 0) {
-        /* The torn tail stays; the next open drops it. */
-        journal->read_only = true;
-    }
-    ppi_buf_clear(&journal->pending);
-    return status;
-}
-
-static pp_status append(ppi_journal *journal, record_head head, const void *payload) {
-    if (journal->read_only) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: the journal is open for reading", journal->path);
-    }
-    head.magic = RECORD_MAGIC;
-    head.crc = record_crc(&head, payload);
-    PPI_TRY(note(journal, &head,
-                 journal->size + (int64_t)journal->pending.len + (int64_t)sizeof head));
-    PPI_TRY(ppi_buf_append(&journal->pending, &head, sizeof head));
-    if (head.size > 0) {
-        PPI_TRY(ppi_buf_append(&journal->pending, payload, head.size));
-    }
-    return journal->pending.len >= BUFFER_BYTES ? flush(journal) : PP_OK;
+static pp_status append(ppi_journal *journal, ppi_record head, const void *payload) {
+    int64_t offset = 0;
+    PPI_TRY(ppi_records_append(&journal->file, head, payload, &offset));
+    return note(journal, &head, payload, offset);
 }
 
 pp_status ppi_journal_begin(ppi_journal *journal, int64_t env, int64_t episode, uint64_t seed) {
-    record_head head = {.kind = KIND_BEGIN, .env = (uint32_t)env, .episode = (uint64_t)episode,
+    ppi_record head = {.kind = KIND_BEGIN, .stream = (uint32_t)env, .item = (uint64_t)episode,
                         .value = seed};
     return append(journal, head, NULL);
 }
 
 pp_status ppi_journal_block(ppi_journal *journal, int64_t env, int64_t episode,
                             const void *zlib_data, size_t size, int64_t frames) {
-    record_head head = {.kind = KIND_BLOCK, .env = (uint32_t)env, .episode = (uint64_t)episode,
+    ppi_record head = {.kind = KIND_BLOCK, .stream = (uint32_t)env, .item = (uint64_t)episode,
                         .size = (uint32_t)size, .count = (uint32_t)frames};
-    if (size > MAX_PAYLOAD) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: a block of %zu bytes is too large", journal->path,
-                        size);
-    }
     return append(journal, head, zlib_data);
 }
 
 pp_status ppi_journal_rows(ppi_journal *journal, int64_t env, int64_t episode,
                            const ppi_step_row *rows, int64_t count) {
-    record_head head = {.kind = KIND_ROWS, .env = (uint32_t)env, .episode = (uint64_t)episode,
+    ppi_record head = {.kind = KIND_ROWS, .stream = (uint32_t)env, .item = (uint64_t)episode,
                         .size = (uint32_t)((size_t)count * sizeof *rows),
                         .count = (uint32_t)count};
     return append(journal, head, rows);
 }
 
 pp_status ppi_journal_end(ppi_journal *journal, int64_t env, int64_t episode, int64_t steps) {
-    record_head head = {.kind = KIND_END, .env = (uint32_t)env, .episode = (uint64_t)episode,
+    ppi_record head = {.kind = KIND_END, .stream = (uint32_t)env, .item = (uint64_t)episode,
                         .value = (uint64_t)steps};
     return append(journal, head, NULL);
 }
 
 pp_status ppi_journal_sync(ppi_journal *journal, bool force) {
-    double now = ppi_clock_seconds();
-    if (journal->read_only || (!force && now - journal->last_sync < PPI_JOURNAL_SYNC_SECONDS)) {
-        return PP_OK;
-    }
-    journal->last_sync = now;
-    PPI_TRY(flush(journal));
-    return ppi_file_sync_fd(journal->fd, journal->path);
+    return ppi_records_sync(&journal->file, force);
 }
 
 /* ---- opening and closing ---- */
 
 static void journal_free(ppi_journal *journal) {
-    if (journal->fd >= 0) {
-        close(journal->fd);
-    }
+    ppi_records_free(&journal->file);
     for (int64_t i = 0; i < journal->entry_count; i++) {
         ppi_free(journal->entries[i].parts);
     }
@@ -241,121 +172,36 @@ static void journal_free(ppi_journal *journal) {
     ppi_free(journal->running);
     ppi_free(journal->sorted);
     ppi_free(journal->sorted_entry);
-    ppi_free(journal->header);
-    ppi_buf_free(&journal->pending);
     ppi_free(journal);
 }
 
-static pp_status journal_open_file(ppi_journal **out, const char *path, int flags, bool read_only) {
+pp_status ppi_journal_create(ppi_journal **out, const char *path, const char *header) {
     *out = NULL;
     ppi_journal *journal = ppi_calloc(1, sizeof *journal);
     if (!journal) {
         return ppi_oom("a journal");
     }
-    snprintf(journal->path, sizeof journal->path, "%s", path);
-    journal->read_only = read_only;
-    journal->last_sync = ppi_clock_seconds();
-    journal->fd = open(path, flags | O_CLOEXEC, 0666);
-    pp_status status = PP_OK;
-    if (journal->fd < 0) {
-        status = ppi_fail_errno("%s: could not open the journal", path);
-    } else if (flock(journal->fd, LOCK_EX | LOCK_NB) != 0) {
-        status = errno == EWOULDBLOCK
-                     ? ppi_fail(PP_ERR_EXISTS, "%s: another collection is writing here", path)
-                     : ppi_fail_errno("%s: could not lock the journal", path);
-    }
+    pp_status status = ppi_records_create(&journal->file, path, header);
     if (status != PP_OK) {
-        journal_free(journal);
+        ppi_free(journal);
         return status;
     }
     *out = journal;
     return PP_OK;
-}
-
-pp_status ppi_journal_create(ppi_journal **out, const char *path, const char *header) {
-    ppi_journal *journal = NULL;
-    *out = NULL;
-    PPI_TRY(journal_open_file(&journal, path, O_RDWR | O_CREAT | O_EXCL, false));
-    journal->header = ppi_strdup(header);
-    record_head head = {.kind = KIND_HEADER, .size = (uint32_t)strlen(header)};
-    pp_status status = journal->header ? append(journal, head, header)
-                                       : ppi_oom("the journal's header");
-    if (status == PP_OK) {
-        status = ppi_journal_sync(journal, true);
-    }
-    if (status != PP_OK) {
-        journal_free(journal);
-        (void)unlink(path);
-        return status;
-    }
-    *out = journal;
-    return PP_OK;
-}
-
-/* One record at `offset`; false where the valid part of the file ends. */
-static bool read_record(ppi_journal *journal, int64_t offset, int64_t file_size, record_head *head,
-                        ppi_buf *payload) {
-    if (file_size - offset < (int64_t)sizeof *head ||
-        pread(journal->fd, head, sizeof *head, offset) != (ssize_t)sizeof *head) {
-        return false;
-    }
-    if (head->magic != RECORD_MAGIC || head->size > MAX_PAYLOAD ||
-        file_size - offset - (int64_t)sizeof *head < (int64_t)head->size) {
-        return false;
-    }
-    ppi_buf_clear(payload);
-    if (ppi_buf_reserve(payload, (size_t)head->size + 1) != PP_OK) {
-        return false;
-    }
-    if (head->size > 0 && pread(journal->fd, payload->data, head->size,
-                                offset + (int64_t)sizeof *head) != (ssize_t)head->size) {
-        return false;
-    }
-    payload->len = head->size;
-    payload->data[head->size] = 0;
-    return record_crc(head, payload->data) == head->crc;
-}
-
-static pp_status scan(ppi_journal *journal) {
-    struct stat info;
-    ppi_buf payload = {0};
-    record_head head;
-    int64_t offset = 0;
-    pp_status status = PP_OK;
-    if (fstat(journal->fd, &info) != 0) {
-        return ppi_fail_errno("%s: could not read the journal's size", journal->path);
-    }
-    while (status == PP_OK && read_record(journal, offset, info.st_size, &head, &payload)) {
-        if ((offset == 0) != (head.kind == KIND_HEADER)) {
-            break;
-        }
-        if (offset == 0) {
-            journal->header = ppi_strdup(payload.data);
-            status = journal->header ? PP_OK : ppi_oom("the journal's header");
-        }
-        if (status == PP_OK) {
-            status = note(journal, &head, offset + (int64_t)sizeof head);
-        }
-        offset += (int64_t)sizeof head + head.size;
-    }
-    ppi_buf_free(&payload);
-    if (status == PP_OK && !journal->header) {
-        status = ppi_fail(PP_ERR_CORRUPT, "%s: the journal's header is damaged", journal->path);
-    }
-    journal->size = offset;
-    return status;
 }
 
 pp_status ppi_journal_open(ppi_journal **out, const char *path, bool read_only) {
-    ppi_journal *journal = NULL;
     *out = NULL;
-    PPI_TRY(journal_open_file(&journal, path, read_only ? O_RDONLY : O_RDWR, read_only));
-    pp_status status = scan(journal);
-    if (status == PP_OK && !read_only &&
-        (ftruncate(journal->fd, journal->size) != 0 ||
-         lseek(journal->fd, journal->size, SEEK_SET) < 0)) {
-        status = ppi_fail_errno("%s: could not drop the torn tail of the journal", path);
+    ppi_journal *journal = ppi_calloc(1, sizeof *journal);
+    if (!journal) {
+        return ppi_oom("a journal");
     }
+    pp_status status = ppi_records_open(&journal->file, path, read_only);
+    if (status != PP_OK) {
+        ppi_free(journal);
+        return status;
+    }
+    status = ppi_records_scan(&journal->file, -1, note, journal);
     if (status != PP_OK) {
         journal_free(journal);
         return status;
@@ -377,7 +223,7 @@ pp_status ppi_journal_close(ppi_journal *journal) {
 }
 
 const char *ppi_journal_header(const ppi_journal *journal) {
-    return journal->header;
+    return journal->file.header;
 }
 
 /* ---- reading back ---- */
@@ -442,17 +288,12 @@ const ppi_journal_episode *ppi_journal_episodes(ppi_journal *journal, int64_t *c
 
 static pp_status replay_part(ppi_journal *journal, const part *piece, ppi_buf *payload,
                              ppi_store *store) {
-    ppi_buf_clear(payload);
-    PPI_TRY(ppi_buf_reserve(payload, (size_t)piece->size + 1));
-    errno = 0;
-    if (pread(journal->fd, payload->data, piece->size, piece->offset) != (ssize_t)piece->size) {
-        return ppi_fail_errno("%s: could not read the journal", journal->path);
-    }
+    PPI_TRY(ppi_records_read(&journal->file, piece->offset, piece->size, payload));
     if (piece->kind == KIND_BLOCK) {
         return ppi_store_block(store, payload->data, piece->size, piece->count);
     }
     if (piece->size != piece->count * sizeof(ppi_step_row)) {
-        return ppi_fail(PP_ERR_CORRUPT, "%s: a record of %u rows has %u bytes", journal->path,
+        return ppi_fail(PP_ERR_CORRUPT, "%s: a record of %u rows has %u bytes", journal->file.path,
                         piece->count, piece->size);
     }
     return ppi_store_rows(store, (const ppi_step_row *)(const void *)payload->data, piece->count);
@@ -470,9 +311,7 @@ static pp_status replay_episode(ppi_journal *journal, const entry *episode, ppi_
 pp_status ppi_journal_replay(ppi_journal *journal, ppi_store *store) {
     int64_t count = 0;
     ppi_buf payload = {0};
-    if (!journal->read_only) {
-        PPI_TRY(flush(journal));
-    }
+    PPI_TRY(ppi_records_flush(&journal->file));
     if (!ppi_journal_episodes(journal, &count)) {
         return PP_ERR_NO_MEMORY;
     }
@@ -505,29 +344,23 @@ static bool needs_recovery(const char *journal_path, const char *folder) {
     }
     const struct timespec *a = &journal_info.st_mtim;
     const struct timespec *b = &data_info.st_mtim;
-    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+    /* Clocks of file systems tick slowly: with equal times the journal may be the newer one. */
+    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec >= b->tv_nsec);
 }
 
-pp_status ppi_journal_recover(const char *folder, int64_t *recovered) {
-    char path[PPI_PATH_SIZE];
+/* Puts the finished episodes of a journal into the data file. */
+static pp_status recover_episodes(const char *folder, const char *path, int64_t *recovered) {
     ppi_journal *journal = NULL;
     ppi_store *store = NULL;
     ppi_store_meta meta;
     ppi_meta_counts counts;
-    *recovered = 0;
-    PPI_TRY(ppi_journal_path(path, sizeof path, folder));
-    if (!needs_recovery(path, folder)) {
-        return PP_OK;
-    }
-    pp_status status = ppi_journal_open(&journal, path, true);
-    if (status == PP_ERR_EXISTS) {
-        return PP_OK;
-    }
-    PPI_TRY(status);
     int64_t count = 0;
+    PPI_TRY(ppi_journal_open(&journal, path, true));
     (void)ppi_journal_episodes(journal, &count);
+    pp_status status = PP_OK;
     if (count > 0) {
-        status = ppi_meta_parse(&meta, &counts, journal->header, strlen(journal->header), path);
+        const char *header = journal->file.header;
+        status = ppi_meta_parse(&meta, &counts, header, strlen(header), path);
         if (status == PP_OK) {
             status = ppi_store_create(&store, folder, &meta, meta.collect_base);
         }
@@ -543,4 +376,30 @@ pp_status ppi_journal_recover(const char *folder, int64_t *recovered) {
     }
     pp_status closed = ppi_journal_close(journal);
     return status != PP_OK ? status : closed;
+}
+
+/* True when the header says that the journal holds learning histories. */
+static bool holds_histories(const char *header) {
+    ppi_store_meta meta;
+    ppi_meta_counts counts;
+    return ppi_meta_parse(&meta, &counts, header, strlen(header), "journal") == PP_OK &&
+           meta.histories;
+}
+
+pp_status ppi_journal_recover(const char *folder, int64_t *recovered) {
+    char path[PPI_PATH_SIZE];
+    ppi_records file;
+    *recovered = 0;
+    PPI_TRY(ppi_journal_path(path, sizeof path, folder));
+    if (!needs_recovery(path, folder)) {
+        return PP_OK;
+    }
+    pp_status status = ppi_records_open(&file, path, true);
+    if (status == PP_OK) {
+        bool histories = holds_histories(file.header);
+        ppi_records_free(&file);
+        status = histories ? ppi_history_recover(folder, recovered)
+                           : recover_episodes(folder, path, recovered);
+    }
+    return status == PP_ERR_EXISTS ? PP_OK : status; /* a collector is at work */
 }

@@ -14,8 +14,6 @@
 
 #include "data/store.h"
 
-#define PPI_JOURNAL_SYNC_SECONDS 5.0
-
 typedef struct ppi_journal ppi_journal;
 
 /* A finished episode found in a journal. */
@@ -50,7 +48,7 @@ pp_status ppi_journal_rows(ppi_journal *journal, int64_t env, int64_t episode,
                            const ppi_step_row *rows, int64_t count);
 pp_status ppi_journal_end(ppi_journal *journal, int64_t env, int64_t episode, int64_t steps);
 /* Writes what is buffered and syncs it to disk; `force` false = only when the last sync is older
- * than PPI_JOURNAL_SYNC_SECONDS. */
+ * than PPI_RECORDS_SYNC_SECONDS. */
 pp_status ppi_journal_sync(ppi_journal *journal, bool force);
 
 /* Appends all finished episodes to the store, in order. */

@@ -1,6 +1,7 @@
 /* Reading and writing metadata.json; spaces and the environment are JSON inside JSON strings. */
 #include "data/meta.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,23 +43,43 @@ static void write_bound(ppi_jsonw *w, const int32_t *dims, int rank, int64_t val
     ppi_jsonw_array_end(w);
 }
 
+/* The bounds of a vector [channels]. */
+static void write_vector_bounds(ppi_jsonw *w, const ppi_store_meta *meta, bool high) {
+    ppi_jsonw_key(w, high ? "high" : "low");
+    ppi_jsonw_array_begin(w);
+    for (int32_t i = 0; i < meta->channels; i++) {
+        if (meta->obs_type == PP_OBS_FLOAT) {
+            ppi_jsonw_raw(w, high ? "Infinity" : "-Infinity");
+        } else {
+            ppi_jsonw_i64(w, high ? meta->cell_high[i] : 0);
+        }
+    }
+    ppi_jsonw_array_end(w);
+}
+
 static void write_observation_space(ppi_buf *out, const ppi_store_meta *meta) {
     const int32_t dims[3] = {meta->height, meta->width, meta->channels};
+    const bool frames = ppi_store_has_frames(meta);
     ppi_jsonw w;
     ppi_jsonw_init(&w, out, 0);
     ppi_jsonw_object_begin(&w);
     ppi_jsonw_key_string(&w, "type", "Box");
-    ppi_jsonw_key_string(&w, "dtype", "uint8");
+    ppi_jsonw_key_string(&w, "dtype", meta->obs_type == PP_OBS_FLOAT ? "float32" : "uint8");
     ppi_jsonw_key(&w, "shape");
     ppi_jsonw_array_begin(&w);
-    for (int axis = 0; axis < 3; axis++) {
+    for (int axis = frames ? 0 : 2; axis < 3; axis++) {
         ppi_jsonw_i64(&w, dims[axis]);
     }
     ppi_jsonw_array_end(&w);
-    ppi_jsonw_key(&w, "low");
-    write_bound(&w, dims, 3, 0);
-    ppi_jsonw_key(&w, "high");
-    write_bound(&w, dims, 3, meta->obs_high);
+    if (frames) {
+        ppi_jsonw_key(&w, "low");
+        write_bound(&w, dims, 3, 0);
+        ppi_jsonw_key(&w, "high");
+        write_bound(&w, dims, 3, meta->obs_high);
+    } else {
+        write_vector_bounds(&w, meta, false);
+        write_vector_bounds(&w, meta, true);
+    }
     ppi_jsonw_object_end(&w);
 }
 
@@ -112,6 +133,44 @@ static void write_inner(ppi_jsonw *w, const char *key, inner_writer write,
     ppi_buf_free(&inner);
 }
 
+static const char *const obs_types[] = {[PP_OBS_PLANES] = "planes",
+                                        [PP_OBS_IMAGE] = "image",
+                                        [PP_OBS_CELLS] = "cells",
+                                        [PP_OBS_FLOAT] = "float"};
+#define OBS_TYPES ((int)(sizeof obs_types / sizeof obs_types[0]))
+
+/* A bound that may be infinite, which JSON spells as Python does. */
+static void write_limit(ppi_jsonw *w, double value) {
+    if (isinf(value)) {
+        ppi_jsonw_raw(w, value > 0 ? "Infinity" : "-Infinity");
+    } else {
+        ppi_jsonw_f64(w, value);
+    }
+}
+
+/* What newer versions say: kinds of observations, tasks and bounds. */
+static void write_own_kinds(ppi_jsonw *w, const ppi_store_meta *meta) {
+    ppi_jsonw_key_string(w, "obs_type", obs_types[meta->obs_type]);
+    if (meta->obs_type == PP_OBS_CELLS) {
+        ppi_jsonw_key(w, "cell_high");
+        ppi_jsonw_array_begin(w);
+        for (int32_t i = 0; i < meta->channels; i++) {
+            ppi_jsonw_i64(w, meta->cell_high[i]);
+        }
+        ppi_jsonw_array_end(w);
+    }
+    ppi_jsonw_key_bool(w, "parity", meta->parity != 0);
+    ppi_jsonw_key_string(w, "reading", meta->reading);
+    ppi_jsonw_key(w, "reward_min");
+    write_limit(w, meta->reward_min);
+    ppi_jsonw_key(w, "reward_max");
+    write_limit(w, meta->reward_max);
+    ppi_jsonw_key_i64(w, "task_count", meta->task_count);
+    ppi_jsonw_key_bool(w, "histories", meta->histories != 0);
+    ppi_jsonw_key_string(w, "tasks", meta->tasks);
+    ppi_jsonw_key_i64(w, "split_seed", (int64_t)meta->split_seed);
+}
+
 static void write_own(ppi_jsonw *w, const ppi_store_meta *meta) {
     ppi_jsonw_key(w, OWN_KEY);
     ppi_jsonw_object_begin(w);
@@ -138,6 +197,7 @@ static void write_own(ppi_jsonw *w, const ppi_store_meta *meta) {
     ppi_jsonw_key_i64(w, "collect_envs", meta->collect_envs);
     ppi_jsonw_key_i64(w, "collect_steps", meta->collect_steps);
     ppi_jsonw_key_i64(w, "collect_base", meta->collect_base);
+    write_own_kinds(w, meta);
     ppi_jsonw_object_end(w);
 }
 
@@ -303,6 +363,11 @@ static pp_status parse_spaces(ppi_store_meta *meta, const ppi_meta_counts *count
         meta->channels = dims[2];
         double high = spaces->leaves[0].high;
         meta->obs_high = high >= 0 && high <= 255 ? (int32_t)high : 255;
+        meta->obs_type = meta->obs_high == 1 ? PP_OBS_PLANES : PP_OBS_IMAGE;
+    }
+    if (status != PP_OK && ppi_spaces_vector(spaces, &meta->channels) == PP_OK) {
+        meta->obs_type = PP_OBS_FLOAT;
+        status = PP_OK;
     }
     if (status == PP_OK || !strict) {
         status = ppi_spaces_choices(spaces, &meta->actions);
@@ -336,6 +401,53 @@ static pp_status parse_action_list(ppi_store_meta *meta, const ppi_json *root) {
     return PP_OK;
 }
 
+static bool optional_bool(const ppi_json *object, const char *key) {
+    const ppi_json *value = ppi_json_find(object, key);
+    bool flag = false;
+    return value && ppi_json_kind_of(value) == PPI_JSON_BOOL &&
+           ppi_json_as_bool(value, key, &flag) == PP_OK && flag;
+}
+
+/* The kind of observations, which must fit the space: cells are a vector of bytes. */
+static void parse_obs_type(ppi_store_meta *meta, const ppi_json *own) {
+    char name[16] = "";
+    optional_text(own, "obs_type", name, sizeof name);
+    if (meta->obs_type == PP_OBS_FLOAT) {
+        return;
+    }
+    for (int i = 0; i < PP_OBS_FLOAT; i++) {
+        meta->obs_type = strcmp(name, obs_types[i]) == 0 ? i : meta->obs_type;
+    }
+    const ppi_json *high = ppi_json_find(own, "cell_high");
+    int64_t count = high ? ppi_json_count(high) : 0;
+    if (meta->obs_type != PP_OBS_CELLS) {
+        return;
+    }
+    if (meta->width != 1 || meta->channels != 1 || meta->height != count || count > PP_ENV_CELLS) {
+        meta->obs_type = PP_OBS_IMAGE; /* what the space says stands */
+        return;
+    }
+    meta->channels = meta->height;
+    meta->height = 1;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t value = 0;
+        (void)ppi_json_as_i64(ppi_json_at(high, i), "cell_high", &value);
+        meta->cell_high[i] = value < 0 || value > 255 ? 255 : (int32_t)value;
+    }
+}
+
+static void parse_own_kinds(ppi_store_meta *meta, const ppi_json *own) {
+    parse_obs_type(meta, own);
+    meta->parity = optional_bool(own, "parity");
+    meta->histories = optional_bool(own, "histories");
+    optional_text(own, "reading", meta->reading, sizeof meta->reading);
+    optional_text(own, "tasks", meta->tasks, sizeof meta->tasks);
+    meta->reward_min = optional_f64(own, "reward_min");
+    meta->reward_max = optional_f64(own, "reward_max");
+    meta->task_count = optional_i64(own, "task_count", 0);
+    meta->split_seed = (uint64_t)optional_i64(own, "split_seed", 0);
+}
+
 static void parse_own(ppi_store_meta *meta, const ppi_json *root) {
     const ppi_json *own = ppi_json_find(root, OWN_KEY);
     optional_text(root, "algorithm_name", meta->policy, sizeof meta->policy);
@@ -358,6 +470,7 @@ static void parse_own(ppi_store_meta *meta, const ppi_json *root) {
     meta->collect_envs = optional_i64(own, "collect_envs", 0);
     meta->collect_steps = optional_i64(own, "collect_steps", 0);
     meta->collect_base = optional_i64(own, "collect_base", 0);
+    parse_own_kinds(meta, own);
     const ppi_json *seeds = ppi_json_find(own, "seeds");
     for (int64_t i = 0; seeds && i < ppi_json_count(seeds) && i < PPI_STORE_SEEDS; i++) {
         int64_t seed = 0;
@@ -411,6 +524,9 @@ static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, ppi_s
     parse_own(meta, root);
     if (meta->env[0] == 0) {
         copy_text(meta->env, sizeof meta->env, meta->id);
+    }
+    if (meta->obs_type == PP_OBS_FLOAT) {
+        meta->height = meta->width = 1;
     }
     return PP_OK;
 }

@@ -37,6 +37,14 @@ pp_status ppi_meta_load(ppi_store_meta *meta, ppi_meta_counts *counts, const cha
 pp_status ppi_meta_load_spaces(ppi_store_meta *meta, ppi_meta_counts *counts, ppi_spaces *spaces,
                                const char *path);
 
+/* Fills what an environment says about itself: observations, actions, limits, backend. */
+void ppi_meta_from_spec(ppi_store_meta *meta, const pp_env_spec *spec);
+
+/* PP_OK when data of both may lie in one dataset: the same environment, rules, observations, actions
+ * and source. PP_ERR_ARGUMENT names the field that differs, `there` being the folder of `old`. */
+pp_status ppi_meta_same_rules(const ppi_store_meta *old, const ppi_store_meta *asked,
+                              const char *there);
+
 /* The text a journal keeps as its header. */
 pp_status ppi_meta_header(ppi_buf *out, const ppi_store_meta *meta);
 

@@ -63,15 +63,29 @@ static int64_t share(double part, int64_t n) {
     return k < 0 ? 0 : k > n ? n : k;
 }
 
+/* The first share of `count` episodes. */
+static pp_status add_span(ppi_mix_game *game, int index, ppi_dataset *dataset,
+                          const ppi_sampler_options *options, int64_t first, int64_t count) {
+    int64_t end = first + share(options->first, count);
+    for (int64_t e = first; e < end; e += options->every) {
+        if (options->keep_cut || !ppi_dataset_episode(dataset, e)->info.cut) {
+            PPI_TRY(add_episode(game, index, e));
+        }
+    }
+    return PP_OK;
+}
+
+/* Every history gives its first share, a recording without histories that of all its episodes. */
 static pp_status add_dataset(ppi_mixture *m, int index, ppi_dataset *dataset,
                              const ppi_sampler_options *options) {
     ppi_mix_game *game = NULL;
     PPI_TRY(find_game(m, ppi_dataset_info(dataset), options, &game));
-    int64_t count = share(options->first, ppi_dataset_episode_count(dataset));
-    for (int64_t e = 0; e < count; e += options->every) {
-        if (options->keep_cut || !ppi_dataset_episode(dataset, e)->info.cut) {
-            PPI_TRY(add_episode(game, index, e));
-        }
+    if (!ppi_dataset_has_histories(dataset)) {
+        return add_span(game, index, dataset, options, 0, ppi_dataset_episode_count(dataset));
+    }
+    for (int64_t i = 0; i < ppi_dataset_group_count(dataset); i++) {
+        const ppi_group *group = ppi_dataset_group(dataset, i);
+        PPI_TRY(add_span(game, index, dataset, options, group->first_episode, group->episodes));
     }
     return PP_OK;
 }

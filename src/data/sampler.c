@@ -28,7 +28,7 @@ static const ppi_option rows[] = {
     ROW("data.augment", PPI_OPT_CHOICE, augment, "auto", 0, 0, "auto|on|off",
         "Shift all frames of a window by up to 4 pixels; auto shifts frames of 32 pixels and more."),
     ROW("data.first", PPI_OPT_F64, first, "1", 1e-9, 1, NULL,
-        "First share of the episodes of every dataset."),
+        "First share of each history, or of the episodes of a dataset without histories."),
     ROW("data.fraction", PPI_OPT_F64, fraction, "1", 1e-9, 1, NULL,
         "Share of whole episodes of every game, drawn uniformly with the seed."),
     ROW("data.top", PPI_OPT_F64, top, "1", 1e-9, 1, NULL,

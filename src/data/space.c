@@ -411,6 +411,16 @@ pp_status ppi_spaces_frames(const ppi_spaces *spaces, int32_t *dims) {
                   "planes or a small vector)");
 }
 
+pp_status ppi_spaces_vector(const ppi_spaces *spaces, int32_t *n) {
+    const pp_leaf_info *leaf = &spaces->leaves[0];
+    if (spaces->observations == 1 && leaf->space == PP_SPACE_BOX && leaf->type == PP_DATA_F32 &&
+        leaf->rank == 1 && leaf->shape[0] <= MAX_FRAME_AXIS) {
+        *n = (int32_t)leaf->shape[0];
+        return PP_OK;
+    }
+    return refuse(leaf, spaces->observations, "one float32 Box of one axis of at most 4096");
+}
+
 pp_status ppi_spaces_choices(const ppi_spaces *spaces, int32_t *n) {
     const pp_leaf_info *leaf = &spaces->leaves[spaces->observations];
     if (spaces->count - spaces->observations == 1 && leaf->space == PP_SPACE_DISCRETE &&

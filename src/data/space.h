@@ -32,6 +32,8 @@ void ppi_spaces_free(ppi_spaces *spaces);
 /* The frames of a method: PP_OK and dims [3] = height, width, channels when the only observation
  * leaf is a uint8 Box of 1 to 3 axes; PP_ERR_UNSUPPORTED names the leaf and what can be taken. */
 pp_status ppi_spaces_frames(const ppi_spaces *spaces, int32_t *dims);
+/* PP_OK and *n when the only observation leaf is a float32 Box of one axis of n numbers. */
+pp_status ppi_spaces_vector(const ppi_spaces *spaces, int32_t *n);
 /* The actions of a method: *n choices when the only action leaf is Discrete from 0. */
 pp_status ppi_spaces_choices(const ppi_spaces *spaces, int32_t *n);
 

@@ -1,9 +1,10 @@
 /* Writes datasets in the Minari 0.5 layout: data/metadata.json and data/main_data.hdf5.
  *
  * A store is written under a temporary name and put in place by sync and rename, so a reader sees
- * the old files or the new ones. Frames arrive either as rows or as blocks that are already
- * compressed (a collector compresses while it plays), and are stored in chunks of
- * PPI_STORE_FRAME_ROWS rows; the other columns in chunks of PPI_STORE_COLUMN_ROWS. */
+ * the old files or the new ones. Frames (planes and images) arrive either as rows or as blocks that
+ * are already compressed (a collector compresses while it plays), and are stored in chunks of
+ * PPI_STORE_FRAME_ROWS rows with deflate 1. The other columns, observations of a few numbers among
+ * them, are plain: in chunks of PPI_STORE_COLUMN_ROWS, or in one piece where they are shorter. */
 #ifndef PPI_DATA_STORE_H
 #define PPI_DATA_STORE_H
 
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <polyplay/env.h>
 #include <polyplay/status.h>
 
 #include "base/buf.h"
@@ -26,10 +28,12 @@ typedef struct ppi_store_meta {
     char id[256];       /* dataset id, "ale/freeway/dirichlet-v0" */
     char env[128];      /* environment id, "ale/freeway" */
     char policy[64];    /* who played: "random", "dirichlet" */
-    int32_t height;     /* observations are u8 [height, width, channels] */
-    int32_t width;
+    int32_t obs_type;   /* PP_OBS_*: what the bytes of an observation are */
+    int32_t height;     /* frames: u8 [height, width, channels] */
+    int32_t width;      /* others: height and width 1, u8 or float [channels] */
     int32_t channels;
     int32_t obs_high;   /* largest value: 255, or 1 for planes */
+    int32_t cell_high[PP_ENV_CELLS]; /* PP_OBS_CELLS: largest value of each component */
     int32_t actions;    /* size of the Discrete action space */
     int32_t min_actions;
     int32_t action_list[18];
@@ -45,12 +49,20 @@ typedef struct ppi_store_meta {
     int32_t fire_reset;
     int32_t mode;
     int32_t difficulty;
+    int32_t parity;     /* 1: only the ends of the reference implementation */
+    char reading[8];    /* "a" or "b" where a paper allows two readings, else empty */
+    double reward_min;  /* bounds of one step's reward, infinite without bound; both 0 = unknown */
+    double reward_max;
+    int64_t task_count; /* tasks of the family, 1 = no family, 0 = any number or unknown */
     /* How it was collected. */
+    int32_t histories;  /* 1: each group is a whole learning history */
+    char tasks[8];      /* side of the split that was played: "train", "test", "all" or empty */
+    uint64_t split_seed;
     int32_t seed_count;
     uint64_t seeds[PPI_STORE_SEEDS]; /* collection seeds, in order of use; the last is running */
     int64_t collect_envs;  /* environments played side by side */
     int64_t collect_steps; /* steps asked for by the last collection */
-    int64_t collect_base;  /* episodes that were there before it */
+    int64_t collect_base;  /* groups that were there before it */
 } ppi_store_meta;
 
 /* The non-frame columns of one step. */
@@ -81,15 +93,38 @@ int64_t ppi_store_episodes(const ppi_store *store);
 pp_status ppi_store_episode(ppi_store *store, uint64_t seed, const uint8_t *obs,
                             const ppi_step_row *rows, int64_t steps);
 
+/* Facts of one history, attributes of its group. Strings are copied. */
+typedef struct ppi_history_info {
+    int64_t index;       /* number of the history in its collection; the order on disk */
+    int64_t task;
+    uint64_t seed;
+    const char *learner; /* "a2c" */
+    int64_t actors;      /* streams that were summed for the learner's step count */
+    const char *options; /* the learner's options as a JSON object */
+} ppi_history_info;
+
 /* An episode of `steps` steps in parts: begin, blocks and rows in any mixture, end. The end checks
  * that there were `steps` rows and steps+1 frames. A block is one zlib stream of PPI_STORE_FRAME_ROWS frames, zero-padded when it
  * is the last; `frames` says how many are real. */
 pp_status ppi_store_episode_begin(ppi_store *store, uint64_t seed, int64_t steps);
 pp_status ppi_store_block(ppi_store *store, const void *zlib_data, size_t size, int64_t frames);
+/* The next `count` observations as they are, at any place of the episode. Frames behind them need
+ * full blocks before, so rows and blocks of frames are not mixed. */
+pp_status ppi_store_observations(ppi_store *store, const uint8_t *obs, int64_t count);
 pp_status ppi_store_rows(ppi_store *store, const ppi_step_row *rows, int64_t count);
 pp_status ppi_store_episode_end(ppi_store *store);
+/* A learning history, the next group whatever its index: as an episode of `steps` steps; `ends` of them end an inner episode. Those are
+ * given by their rows [count], ascending, with the true last observation of each, obs [count, obs
+ * bytes], in any mixture with the other parts; ppi_store_episode_end closes it. */
+pp_status ppi_store_history_begin(ppi_store *store, const ppi_history_info *info, int64_t steps,
+                                  int64_t ends);
+pp_status ppi_store_ends(ppi_store *store, const int64_t *rows, const uint8_t *obs, int64_t count);
+/* Copies `count` groups of another dataset's file, stored bytes unchanged but for the id. */
+pp_status ppi_store_copy_groups(ppi_store *store, const char *folder, int64_t count);
 
-/* Bytes of one frame. */
+/* True for observations that are stored as frames: planes and images. */
+bool ppi_store_has_frames(const ppi_store_meta *meta);
+/* Bytes of one observation. */
 size_t ppi_store_frame_bytes(const ppi_store_meta *meta);
 /* Appends `frames` (1..PPI_STORE_FRAME_ROWS) frames u8 [frames, frame_bytes] to `out` as one block.
  * obs must have room for a whole block: the rest of it is set to zero. */

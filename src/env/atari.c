@@ -1,6 +1,9 @@
 /* The Atari rules around a raw emulator. They follow the Dopamine agent, whose data the models are
  * trained on: four frames per step, the larger of the last two grey frames, area resize to 84x84,
- * no end on a lost life, raw rewards. */
+ * no end on a lost life, raw rewards.
+ *
+ * Two further views show what the emulator has after the fourth frame, neither pooled nor resized:
+ * rgb is the picture in its own size, ram the 128 bytes of the console's memory. */
 #include "env/atari.h"
 
 #include <math.h>
@@ -34,11 +37,16 @@ typedef struct atari_state {
     ppi_rng rng; /* no-op starts */
 } atari_state;
 
+typedef enum atari_view { VIEW_GREY84, VIEW_RAM, VIEW_RGB, VIEW_COUNT } atari_view;
+
+static const char *const k_views[VIEW_COUNT] = {"grey84", "ram", "rgb"};
+
 typedef struct atari_env {
     const pp_env_vtable *raw;
     void *game;
     pp_env_spec spec;
     atari_state state;
+    atari_view view;
     bool legal[PP_ENV_ACTIONS];
     int64_t frame_size;  /* bytes of one raw grey frame */
     uint8_t *frame[2];   /* third and fourth frame of a step; [0] holds the maximum afterwards */
@@ -64,11 +72,15 @@ static void atari_destroy(void *self) {
 /* Fills spec and the action map from what the emulator says of the game. */
 static void adopt_spec(atari_env *env, const pp_env_config *config, const char *rom_md5) {
     pp_env_spec *spec = &env->spec;
-    spec->obs_h = PPI_ATARI_SIDE;
-    spec->obs_w = PPI_ATARI_SIDE;
-    spec->obs_c = 1;
+    if (env->view == VIEW_GREY84) {
+        spec->obs_h = PPI_ATARI_SIDE;
+        spec->obs_w = PPI_ATARI_SIDE;
+        spec->obs_c = 1;
+    } else if (env->view == VIEW_RGB) {
+        spec->obs_c = 3;
+    }
     spec->obs_type = PP_OBS_IMAGE;
-    spec->obs_bytes = PPI_ATARI_SIDE * PPI_ATARI_SIDE;
+    spec->obs_bytes = spec->obs_h * spec->obs_w * spec->obs_c;
     spec->reward_min = -INFINITY;
     spec->reward_max = INFINITY;
     spec->task_count = 1;
@@ -77,7 +89,7 @@ static void adopt_spec(atari_env *env, const pp_env_config *config, const char *
     spec->max_steps = config->max_steps;
     spec->noop_max = config->noop_max;
     snprintf(spec->id, sizeof(spec->id), "%s", config->id);
-    snprintf(spec->view, sizeof(spec->view), "grey84");
+    snprintf(spec->view, sizeof(spec->view), "%s", k_views[env->view]);
     if (rom_md5 != NULL) {
         snprintf(spec->rom_md5, sizeof(spec->rom_md5), "%s", rom_md5);
     }
@@ -87,16 +99,32 @@ static void adopt_spec(atari_env *env, const pp_env_config *config, const char *
     spec->fire_reset = config->fire_reset && env->legal[FIRE];
 }
 
+static pp_status find_view(atari_env *env, const pp_env_config *config) {
+    env->view = VIEW_GREY84;
+    if (config->view == NULL) {
+        return PP_OK;
+    }
+    for (int v = 0; v < VIEW_COUNT; v++) {
+        if (strcmp(k_views[v], config->view) == 0) {
+            env->view = (atari_view)v;
+            return PP_OK;
+        }
+    }
+    return ppi_fail(PP_ERR_ARGUMENT, "%s has the views grey84, ram and rgb, not '%s'", config->id,
+                    config->view);
+}
+
 static pp_status prepare(atari_env *env, const pp_env_config *config, const char *rom_md5) {
     pp_env_error error = {{0}};
+    PPI_TRY(find_view(env, config));
     const int32_t status = env->raw->create(&env->game, config, &error);
     if (status != PP_OK) {
         env->game = NULL;
         return ppi_fail((pp_status)status, "%s", error.text);
     }
     env->raw->describe(env->game, &env->spec);
-    const int32_t h = env->spec.obs_h;
-    const int32_t w = env->spec.obs_w;
+    const int32_t h = env->spec.render_h;
+    const int32_t w = env->spec.render_w;
     if (h < MIN_SCREEN || h > MAX_SCREEN || w < MIN_SCREEN || w > MAX_SCREEN) {
         return ppi_fail(PP_ERR_UNSUPPORTED, "%s has a screen of %dx%d; %d..%d are supported",
                         config->id, h, w, MIN_SCREEN, MAX_SCREEN);
@@ -146,8 +174,13 @@ static void pool_frames(atari_env *env) {
 }
 
 static int32_t atari_observe(void *self, uint8_t *obs, pp_env_error *error) {
-    (void)error;
     atari_env *env = self;
+    if (env->view == VIEW_RAM) {
+        return env->raw->observe(env->game, obs, error);
+    }
+    if (env->view == VIEW_RGB) {
+        return env->raw->render(env->game, obs, error);
+    }
     ppi_area_resize(obs, env->frame[0], &env->rows, &env->cols, env->scratch);
     return PP_OK;
 }
@@ -180,7 +213,7 @@ static int32_t atari_reset(void *self, uint64_t seed, uint8_t *obs, pp_env_resul
         status = start_frame(env, NOOP, result, error);
         frames++;
     }
-    if (status == PP_OK) {
+    if (status == PP_OK && env->view == VIEW_GREY84) {
         status = env->raw->observe(env->game, env->frame[0], error);
     }
     if (status != PP_OK) {
@@ -212,7 +245,7 @@ static int32_t play_frames(atari_env *env, int32_t action, pp_env_result *result
             env->state.terminated = 1;
             break;
         }
-        if (k >= FRAME_SKIP - 2) {
+        if (k >= FRAME_SKIP - 2 && env->view == VIEW_GREY84) {
             uint8_t *frame = env->frame[k - (FRAME_SKIP - 2)];
             const int32_t seen = env->raw->observe(env->game, frame, error);
             if (seen != PP_OK) {
@@ -242,7 +275,9 @@ static int32_t atari_step(void *self, int32_t action, uint8_t *obs, pp_env_resul
         if (status != PP_OK) {
             return status;
         }
-        pool_frames(env);
+        if (env->view == VIEW_GREY84) {
+            pool_frames(env);
+        }
         s->steps += 1;
         s->truncated =
             !s->terminated && env->spec.max_steps > 0 && s->steps >= env->spec.max_steps;

@@ -5,25 +5,45 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "env/arcade/arcade.h"
+
+/* Environments that a protocol is for. */
+typedef enum kind { KIND_ATARI, KIND_ARCADE, KIND_OTHER, KIND_COUNT } kind;
 
 typedef struct protocol_row {
     const char *name;
-    double sticky;
-    int32_t cap;      /* agent steps */
+    kind kind;
+    double sticky;    /* k_of_game: the arcade game's own */
+    int32_t cap;      /* agent steps, 0 = none but the environment's own; k_of_game */
     int32_t noop_max; /* emulated frames */
     bool fire_reset;
     bool clip_rewards;
     bool drop_last_reward;
 } protocol_row;
 
+static const double k_of_game = -1.0;
+
 static const protocol_row k_protocols[PPI_PROTOCOL_COUNT] = {
     [PPI_PROTOCOL_AUTO] = {.name = "auto"}, /* stands for another row */
-    [PPI_PROTOCOL_DOPAMINE] = {"dopamine", 0.25, 27000, 0, false, false, false},
-    [PPI_PROTOCOL_MGDT] = {"mgdt", 0.0, 27000, 0, false, false, false},
-    [PPI_PROTOCOL_MGDT_NOTEBOOK] = {"mgdt-notebook", 0.0, 5000, 0, false, false, true},
-    [PPI_PROTOCOL_JOWA] = {"jowa", 0.0, 108000, 0, false, false, false},
-    [PPI_PROTOCOL_ALE_VECTOR] = {"ale-vector", 0.0, 27000, 30, true, true, false},
-    [PPI_PROTOCOL_SUITE] = {"suite", 0.0, 2500, 0, false, false, false},
+    [PPI_PROTOCOL_DOPAMINE] = {"dopamine", KIND_ATARI, 0.25, 27000, 0, false, false, false},
+    [PPI_PROTOCOL_MGDT] = {"mgdt", KIND_ATARI, 0.0, 27000, 0, false, false, false},
+    [PPI_PROTOCOL_MGDT_NOTEBOOK] = {"mgdt-notebook", KIND_ATARI, 0.0, 5000, 0, false, false, true},
+    [PPI_PROTOCOL_JOWA] = {"jowa", KIND_ATARI, 0.0, 108000, 0, false, false, false},
+    [PPI_PROTOCOL_ALE_VECTOR] = {"ale-vector", KIND_ATARI, 0.0, 27000, 30, true, true, false},
+    [PPI_PROTOCOL_ARCADE] = {"arcade", KIND_ARCADE, -1.0, -1, 0, false, false, false},
+    [PPI_PROTOCOL_PARITY] = {"parity", KIND_ARCADE, -1.0, 0, 0, false, false, false},
+    [PPI_PROTOCOL_NATIVE] = {"native", KIND_OTHER, 0.0, 0, 0, false, false, false},
+};
+
+/* What the kinds are called, their id prefix, and what auto means for them. */
+static const struct {
+    const char *name;
+    const char *prefix;
+    int protocol;
+} k_kinds[KIND_COUNT] = {
+    [KIND_ATARI] = {"Atari games", "ale/", PPI_PROTOCOL_DOPAMINE},
+    [KIND_ARCADE] = {"the arcade games", "arcade/", PPI_PROTOCOL_ARCADE},
+    [KIND_OTHER] = {"environments with their own rules", "", PPI_PROTOCOL_NATIVE},
 };
 
 enum { ATARI_SKIP = 4 };
@@ -35,16 +55,32 @@ static const ppi_option k_rows[] = {
      .type = PPI_OPT_CHOICE,
      .offset = FIELD(protocol),
      .def = "auto",
-     .choices = "auto|dopamine|mgdt|mgdt-notebook|jowa|ale-vector|suite",
-     .help = "Episode rules that the options below leave open; auto takes dopamine for Atari games "
-             "and suite, the only one they have, for arcade games.",
+     .choices = "auto|dopamine|mgdt|mgdt-notebook|jowa|ale-vector|arcade|parity|native",
+     .help =
+         "Episode rules that the options below leave open; auto takes dopamine for Atari games, "
+         "arcade for arcade games and native, its own rules, for any other environment.",
      .alias = "protocol"},
     {.name = "env.view",
-     .type = PPI_OPT_CHOICE,
+     .type = PPI_OPT_STR,
      .offset = FIELD(view),
-     .def = "planes",
-     .choices = "planes|grey84",
-     .help = "What the agent sees of an arcade game; Atari games always show grey84."},
+     .size = sizeof(((ppi_env_options *)0)->view),
+     .def = "",
+     .help = "What the agent sees: planes, grey84, cells, ram, rgb, ...; empty takes the first "
+             "view of the environment (polyplay info --envs lists them)."},
+    {.name = "env.reading",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(reading),
+     .size = sizeof(((ppi_env_options *)0)->reading),
+     .def = "",
+     .help = "a or b where a paper allows two readings of the environment; empty takes the "
+             "default."},
+    {.name = "env.task",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(task),
+     .def = "0",
+     .min = 0,
+     .max = 9e15,
+     .help = "Task of an environment that has many: arms, goals, keys, places."},
     {.name = "env.sticky",
      .type = PPI_OPT_F64,
      .offset = FIELD(sticky),
@@ -144,34 +180,48 @@ void ppi_env_options_default(ppi_env_options *options) {
     options->cap = -1;
 }
 
-static bool is_atari(const char *id) {
-    return strncmp(id, "ale/", 4) == 0;
+static kind kind_of(const char *id) {
+    for (int k = 0; k < KIND_OTHER; k++) {
+        if (strncmp(id, k_kinds[k].prefix, strlen(k_kinds[k].prefix)) == 0) {
+            return (kind)k;
+        }
+    }
+    return KIND_OTHER;
 }
 
 int ppi_protocol_in_force(const char *id, int protocol) {
-    if (protocol != PPI_PROTOCOL_AUTO) {
-        return protocol;
-    }
-    return is_atari(id) ? PPI_PROTOCOL_DOPAMINE : PPI_PROTOCOL_SUITE;
+    return protocol != PPI_PROTOCOL_AUTO ? protocol : k_kinds[kind_of(id)].protocol;
 }
 
-/* A protocol is one of Atari games or the arcade games' own. */
+/* A protocol is for one kind of environment. */
 static pp_status check_protocol(const char *id, int protocol) {
     if (protocol < 0 || protocol >= PPI_PROTOCOL_COUNT) {
         return ppi_fail(PP_ERR_ARGUMENT, "protocol %d is not in 0..%d", protocol,
                         PPI_PROTOCOL_COUNT - 1);
     }
-    const bool suite = ppi_protocol_in_force(id, protocol) == PPI_PROTOCOL_SUITE;
-    if (suite && is_atari(id)) {
-        return ppi_fail(PP_ERR_ARGUMENT,
-                        "protocol 'suite' is the arcade games' and does not fit '%s'", id);
+    const protocol_row *row = &k_protocols[ppi_protocol_in_force(id, protocol)];
+    const kind wanted = kind_of(id);
+    if (row->kind == wanted) {
+        return PP_OK;
     }
-    if (!suite && !is_atari(id)) {
-        return ppi_fail(PP_ERR_ARGUMENT,
-                        "protocol '%s' is one of Atari games; '%s' is played under 'suite'",
-                        k_protocols[protocol].name, id);
+    return ppi_fail(PP_ERR_ARGUMENT,
+                    "protocol '%s' is one of %s and does not fit '%s', which is played under '%s'",
+                    row->name, k_kinds[row->kind].name, id,
+                    k_protocols[k_kinds[wanted].protocol].name);
+}
+
+/* What the row leaves to the arcade game. */
+static protocol_row with_facts(const char *id, const protocol_row *row) {
+    protocol_row out = *row;
+    ppi_arcade_facts facts = {0};
+    ppi_arcade_facts_of(&facts, id); /* zeros for a game that a program registered */
+    if (out.sticky == k_of_game) {
+        out.sticky = facts.sticky;
     }
-    return PP_OK;
+    if (out.cap == (int32_t)k_of_game) {
+        out.cap = facts.cap;
+    }
+    return out;
 }
 
 pp_status ppi_episode_rules_for(ppi_episode_rules *out, const char *id,
@@ -180,16 +230,18 @@ pp_status ppi_episode_rules_for(ppi_episode_rules *out, const char *id,
     if (options->sticky > 1.0 || (options->sticky < 0.0 && options->sticky != -1.0)) {
         return ppi_fail(PP_ERR_ARGUMENT, "sticky probability %g is not in 0..1", options->sticky);
     }
-    const bool atari = is_atari(id);
-    const protocol_row *row = &k_protocols[ppi_protocol_in_force(id, options->protocol)];
+    const int protocol = ppi_protocol_in_force(id, options->protocol);
+    const protocol_row row = with_facts(id, &k_protocols[protocol]);
+    const bool atari = row.kind == KIND_ATARI;
     *out = (ppi_episode_rules){
-        .sticky = row->sticky,
+        .sticky = row.sticky,
         .frame_skip = atari ? ATARI_SKIP : 1,
-        .cap = row->cap,
-        .noop_max = row->noop_max,
-        .fire_reset = row->fire_reset,
-        .clip_rewards = row->clip_rewards,
-        .drop_last_reward = row->drop_last_reward,
+        .cap = row.cap,
+        .noop_max = row.noop_max,
+        .fire_reset = row.fire_reset,
+        .parity = protocol == PPI_PROTOCOL_PARITY,
+        .clip_rewards = row.clip_rewards,
+        .drop_last_reward = row.drop_last_reward,
     };
     if (options->sticky >= 0.0) {
         out->sticky = options->sticky;

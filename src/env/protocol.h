@@ -15,23 +15,24 @@
 
 /* Order of the choices of env.protocol. */
 typedef enum ppi_protocol_id {
-    PPI_PROTOCOL_AUTO,          /* dopamine for Atari games, suite for arcade games */
+    PPI_PROTOCOL_AUTO,          /* dopamine for Atari games, arcade for arcade games, else native */
     PPI_PROTOCOL_DOPAMINE,      /* sticky .25, cap 27,000 steps */
     PPI_PROTOCOL_MGDT,          /* sticky 0, cap 27,000 steps */
     PPI_PROTOCOL_MGDT_NOTEBOOK, /* sticky 0, cap 5,000 steps, final reward omitted */
     PPI_PROTOCOL_JOWA,          /* sticky 0, cap 108,000 steps */
     PPI_PROTOCOL_ALE_VECTOR, /* sticky 0, up to 30 no-op frames, fire at reset, clipped rewards */
-    PPI_PROTOCOL_SUITE,      /* arcade games: sticky 0, cap 2,500 steps */
+    PPI_PROTOCOL_ARCADE,     /* arcade games: the game's sticky, cap 2,500 steps (four_rooms 100) */
+    PPI_PROTOCOL_PARITY,     /* arcade games as their reference implementation ends them */
+    PPI_PROTOCOL_NATIVE,     /* every other environment: its own rules */
     PPI_PROTOCOL_COUNT
 } ppi_protocol_id;
-
-/* Order of the choices of env.view. */
-enum { PPI_VIEW_PLANES, PPI_VIEW_GREY84 };
 
 /* The fields that the options env.* set. */
 typedef struct ppi_env_options {
     int protocol;             /* ppi_protocol_id */
-    int view;                 /* PPI_VIEW_*; Atari games always show grey84 */
+    char view[16];            /* "planes", "grey84", ...; empty = the environment's first */
+    char reading[8];          /* "a", "b"; empty = the environment's default */
+    int64_t task;             /* task of a family */
     double sticky;            /* -1 = the protocol's */
     int64_t mode;             /* game mode */
     int64_t difficulty;       /* game difficulty */
@@ -50,6 +51,7 @@ typedef struct ppi_episode_rules {
     int32_t cap;      /* agent steps, 0 = none */
     int32_t noop_max; /* emulated frames */
     bool fire_reset;
+    bool parity;           /* only the ends of the reference implementation */
     bool clip_rewards;     /* the protocol clips the rewards that it reports; ours stay raw */
     bool drop_last_reward; /* an episode's score omits the reward of its final step */
 } ppi_episode_rules;
@@ -66,7 +68,7 @@ void ppi_env_options_default(ppi_env_options *options);
  * stays. */
 int ppi_protocol_in_force(const char *id, int protocol);
 /* Rules of one environment id under these options; an option set by hand wins. PP_ERR_ARGUMENT for
- * a protocol of the other kind of game. */
+ * a protocol of another kind of environment. */
 pp_status ppi_episode_rules_for(ppi_episode_rules *out, const char *id,
                                 const ppi_env_options *options);
 

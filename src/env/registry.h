@@ -1,4 +1,5 @@
-/* Finds environments by id: built-in games, and Atari games through the emulator plugin. */
+/* Finds environments by id: built-in ones, those a program registered (polyplay/vec.h), and Atari
+ * games through the emulator plugin. */
 #ifndef PPI_ENV_REGISTRY_H
 #define PPI_ENV_REGISTRY_H
 
@@ -14,7 +15,7 @@
 /* One environment as the list shows it. */
 typedef struct ppi_env_entry {
     char id[PP_ENV_ID_BYTES];
-    const char *backend; /* "arcade" or "ale" */
+    const char *backend; /* "arcade", "builtin", "ale"; "program" for a registered one */
     bool available;      /* it can be created now: built in, or plugin and ROM are there */
 } ppi_env_entry;
 
@@ -32,7 +33,8 @@ pp_status ppi_env_entry_at(ppi_env_entry *out, int index, const ppi_env_options 
 bool ppi_env_known(const char *id);
 
 /* Expands a comma list with sets ("@mgdt41,arcade/catch") into ids[max]. Sets: @mgdt41, @mgdt5,
- * @sql40, @jowa15, @jowa5, @arcade. An unknown name is PP_ERR_NOT_FOUND with the nearest one. */
+ * @sql40, @jowa15, @jowa5, @arcade5, @arcade-new, @arcade. An unknown name is PP_ERR_NOT_FOUND
+ * with the nearest one. */
 pp_status ppi_env_expand(char (*ids)[PP_ENV_ID_BYTES], int max, int *count, const char *text);
 
 /* Makes one environment; release with ppi_env_destroy. An unknown id is PP_ERR_NOT_FOUND with the

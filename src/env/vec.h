@@ -4,6 +4,7 @@
 #ifndef PPI_ENV_VEC_H
 #define PPI_ENV_VEC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <polyplay/env.h>
@@ -47,6 +48,8 @@ void ppi_vec_destroy(ppi_vec *vec);
 int ppi_vec_count(const ppi_vec *vec);
 /* Specification of environment i, owned by the vec. */
 const pp_env_spec *ppi_vec_spec(const ppi_vec *vec, int i);
+/* Environment i itself, owned by the vec: for asking its scripted policy, not for stepping. */
+const ppi_env *ppi_vec_env(const ppi_vec *vec, int i);
 
 /* Starts an episode of environment i; its rows are refilled (reward 0, flags 0). */
 pp_status ppi_vec_reset(ppi_vec *vec, int i, uint64_t seed);
@@ -57,6 +60,11 @@ pp_status ppi_vec_reset_all(ppi_vec *vec, const uint64_t *seeds);
  * range, before anything moved. When an environment fails, the text names it, the others have made
  * their step, and it stays failed until it is reset. */
 pp_status ppi_vec_step(ppi_vec *vec, const int32_t *actions, const uint8_t *active);
+
+/* True for an environment whose last call failed and that needs a reset; ppi_vec_failure is the
+ * reason, "" for one that is well. */
+bool ppi_vec_failed(const ppi_vec *vec, int i);
+const char *ppi_vec_failure(const ppi_vec *vec, int i);
 
 /* The arrays, owned by the vec and valid until it is destroyed. */
 const uint8_t *ppi_vec_obs(const ppi_vec *vec);        /* [N, obs bytes] */

@@ -19,6 +19,8 @@ typedef struct ppi_learn_setup {
     const int32_t *game;   /* [streams] index of the stream's game, 0..games-1 */
     const uint8_t *legal;  /* [streams, PP_ENV_ACTIONS] 1 = the id is in the stream's action list */
     uint64_t seed;         /* keys every draw of the learner */
+    int64_t episode_steps; /* longest cap of an episode among the streams (max_steps of their
+                              specifications), 0 = none; learners whose unroll is one episode */
 } ppi_learn_setup;
 
 /* The outcome of one step of every stream. Arrays are the caller's, valid during the call. */
@@ -43,6 +45,11 @@ typedef struct ppi_learner_calls {
     /* Chooses an action for every stream, exploration included: actions[streams], ids of the
      * environments. */
     pp_status (*act)(ppi_agent *a, const uint8_t *obs, int32_t *actions);
+    /* NULL, or wanted by demonstrators: called right before each act with what the scripted policy
+     * of the environment (env/scripted.h, which sees the hidden state) would do: expert[streams],
+     * ids of the environments. The loop refuses environments without a scripted policy for such
+     * learners, before begin. */
+    pp_status (*advise)(ppi_agent *a, const int32_t *expert);
     /* Takes the outcome and makes the updates that are due. *out gets the figures of the last
      * update made in this call and is left empty when there was none. A loss or gradient that is
      * not finite is PP_ERR_NUMERIC and changes no parameter. */
@@ -53,8 +60,9 @@ typedef struct ppi_learner_calls {
      * that wait for their n-step target, recurrent states. Appended to out. */
     pp_status (*save)(ppi_agent *a, ppi_buf *out);
     pp_status (*load)(ppi_agent *a, const void *data, size_t size);
-    /* Steps of the past that a resumed learner wants to see again, 0 = none; NULL = none. They are
-     * handed to replay, oldest first, after begin and load, in the order they were played. */
+    /* Steps of the past (of every stream, as step takes them) that a resumed learner wants to see
+     * again, 0 = none; NULL = none. They are handed to replay, oldest first, after begin and load,
+     * in the order they were played. */
     int64_t (*replay_steps)(const ppi_agent *a);
     /* Puts one step of the past back into the replay; no draw, no update. */
     pp_status (*replay)(ppi_agent *a, const ppi_learn_step *step);

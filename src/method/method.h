@@ -97,6 +97,8 @@ typedef struct ppi_agent_calls {
     pp_status (*train_step)(ppi_agent *a, const struct ppi_batch *b, int64_t step,
                             ppi_metrics *out);
     pp_status (*act_begin)(ppi_agent *a, int64_t n_envs);
+    /* May be NULL: every environment plays the one game of the agent. */
+    pp_status (*act_game)(ppi_agent *a, int64_t env, int32_t game, const uint8_t *legal);
     pp_status (*act_reset)(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);
     pp_status (*act)(ppi_agent *a, const uint8_t *live, int32_t *actions);
     pp_status (*observe)(ppi_agent *a, int64_t env, int32_t action, double reward,
@@ -166,6 +168,10 @@ pp_status ppi_agent_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t 
 
 /* Acting for n_envs environments side by side. */
 pp_status ppi_agent_act_begin(ppi_agent *a, int64_t n_envs);
+/* Which game environment `env` plays from its next episode on: its index among those the agent was
+ * trained on, -1 for another one, and legal[PP_ENV_ACTIONS], 1 = the id is in its action list. An
+ * agent of one game has nothing to know and takes it without effect. */
+pp_status ppi_agent_act_game(ppi_agent *a, int64_t env, int32_t game, const uint8_t *legal);
 /* A new episode in environment `env` begins with `obs` (h*w*c bytes). Draws are keyed by (agent
  * seed, episode, step in the episode). */
 pp_status ppi_agent_act_reset(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode);

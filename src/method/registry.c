@@ -4,9 +4,14 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "method/method.h"
+#include "method/impala_agent.h"
 #include "method/mgdt_agent.h"
+#include "method/small.h"
+#include "method/value_agent.h"
 
-static const ppi_method *const methods[] = {&ppi_method_mgdt, &ppi_method_bc};
+static const ppi_method *const methods[] = {
+    &ppi_method_mgdt,    &ppi_method_bc,  &ppi_method_dqn,    &ppi_method_c51,   &ppi_method_impala,
+    &ppi_method_qlambda, &ppi_method_ucb, &ppi_method_qtable, &ppi_method_noise, &ppi_method_a2c};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 int ppi_method_count(void) {
@@ -101,6 +106,11 @@ pp_status ppi_agent_train_step(ppi_agent *a, const struct ppi_batch *b, int64_t 
 
 pp_status ppi_agent_act_begin(ppi_agent *a, int64_t n_envs) {
     return a->method->calls->act_begin(a, n_envs);
+}
+
+pp_status ppi_agent_act_game(ppi_agent *a, int64_t env, int32_t game, const uint8_t *legal) {
+    if (a->method->calls->act_game == NULL) return PP_OK;
+    return a->method->calls->act_game(a, env, game, legal);
 }
 
 pp_status ppi_agent_act_reset(ppi_agent *a, int64_t env, const uint8_t *obs, uint64_t episode) {

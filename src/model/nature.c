@@ -2,48 +2,37 @@
  */
 #include "model/nature.h"
 
-#include <math.h>
 #include <stdio.h>
+
+#include "model/torso.h"
 
 typedef struct conv_row {
     const char *name;
-    int64_t kernel, channels;
-    int stride;
+    int kernel, stride;
+    int64_t channels;
 } conv_row;
 
-static const conv_row convs[] = {{"conv1", 8, 32, 4}, {"conv2", 4, 64, 2}, {"conv3", 3, 64, 1}};
+static const conv_row convs[] = {{"conv1", 8, 4, 32}, {"conv2", 4, 2, 64}, {"conv3", 3, 1, 64}};
+enum { DENSE = 512 };
 
-/* He initialisation, as all hidden layers end in ReLU. */
-static ppi_init he_init(int64_t fan_in) {
-    return ppi_nn_variance_scaling(2.0, fan_in);
-}
-
-static ppi_value conv(ppi_graph *g, ppi_value x, const char *prefix, const conv_row *row) {
-    if (ppi_graph_status(g) != PP_OK) return PPI_NONE;
-    const int64_t in = ppi_graph_value(g, x)->shape.dim[3];
-    char name[160];
-    snprintf(name, sizeof name, "%s/%s/w", prefix, row->name);
-    const ppi_value w =
-        ppi_parameter(g, name, ppi_shape4(row->kernel, row->kernel, in, row->channels),
-                      he_init(row->kernel * row->kernel * in));
-    snprintf(name, sizeof name, "%s/%s/b", prefix, row->name);
-    const ppi_value b =
-        ppi_parameter(g, name, ppi_shape1(row->channels), (ppi_init){PPI_INIT_ZERO, 0});
-    return ppi_conv2d(g, x, w, b, row->stride, 0, PPI_ACT_RELU);
+ppi_value ppi_nature_torso(ppi_graph *g, ppi_value x, const ppi_torso_config *cfg) {
+    for (size_t i = 0; i < sizeof convs / sizeof convs[0]; i++) {
+        const ppi_nn_conv conv = {.kernel = convs[i].kernel,
+                                  .stride = convs[i].stride,
+                                  .same = cfg->same,
+                                  .act = PPI_ACT_RELU};
+        x = ppi_nn_conv2d(g, x, cfg->prefix, convs[i].name, convs[i].channels, &conv);
+    }
+    return ppi_nn_dense_over(g, x, cfg->prefix, cfg->dense > 0 ? cfg->dense : DENSE);
 }
 
 ppi_value ppi_nature_build(ppi_graph *g, ppi_value frames, const char *prefix, int64_t outputs) {
+    if (ppi_graph_status(g) != PP_OK) return PPI_NONE;
+    const ppi_torso_config cfg = {.name = "nature", .prefix = prefix};
     ppi_value x = frames;
-    if (ppi_graph_status(g) != PP_OK) return PPI_NONE;
     if (ppi_graph_value(g, x)->dtype == PPI_U8) x = ppi_cast(g, x, PPI_F32, 1.0f / 255.0f);
-    for (size_t i = 0; i < sizeof convs / sizeof convs[0]; i++) x = conv(g, x, prefix, &convs[i]);
-    if (ppi_graph_status(g) != PP_OK) return PPI_NONE;
-    const ppi_shape s = ppi_graph_value(g, x)->shape;
-    const int64_t flat = s.dim[1] * s.dim[2] * s.dim[3];
-    x = ppi_reshape(g, x, ppi_shape2(s.dim[0], flat));
+    x = ppi_nature_torso(g, x, &cfg);
     char name[160];
-    snprintf(name, sizeof name, "%s/dense", prefix);
-    x = ppi_nn_linear(g, x, name, 512, he_init(flat), PPI_ACT_RELU);
     snprintf(name, sizeof name, "%s/head", prefix);
-    return ppi_nn_linear(g, x, name, outputs, ppi_nn_variance_scaling(1.0, 512), PPI_ACT_NONE);
+    return ppi_nn_linear(g, x, name, outputs, ppi_nn_variance_scaling(1.0, DENSE), PPI_ACT_NONE);
 }

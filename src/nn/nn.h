@@ -22,6 +22,32 @@ ppi_value ppi_nn_norm(ppi_graph *g, ppi_value x, const char *prefix);
 ppi_value ppi_nn_embedding(ppi_graph *g, ppi_value ids, const char *prefix, int64_t rows,
                            int64_t width, ppi_init init);
 
+/* A convolution without padding or with SAME padding. */
+typedef struct ppi_nn_conv {
+    int kernel, stride;
+    bool same;
+    ppi_act act; /* none or relu */
+} ppi_nn_conv;
+
+/* x [B,H,W,C] -> [B,OH,OW,channels]; "<prefix>/<name>/w" [K,K,C,channels] and "<prefix>/<name>/b"
+ * (zero at the start), variance scaling by 2 before a relu, else by 1. */
+ppi_value ppi_nn_conv2d(ppi_graph *g, ppi_value x, const char *prefix, const char *name,
+                        int64_t channels, const ppi_nn_conv *conv);
+/* x [B,...] flattened -> [B,width] with ReLU: "<prefix>/dense/w" and "/b". */
+ppi_value ppi_nn_dense_over(ppi_graph *g, ppi_value x, const char *prefix, int64_t width);
+
+/* State of an LSTM between two windows, [B,width] each. */
+typedef struct ppi_nn_lstm_state {
+    ppi_value h, c;
+} ppi_nn_lstm_state;
+
+/* x [B,T,I] -> h [B,T,width]. "<prefix>/input/w" [I,4 width] and "/b", "<prefix>/state/w"
+   [width,4 width], gates i, f, g, o side by side (the transposed weights of PyTorch, whose two
+   biases are added up). reset u8 or i32 [B,T]: not 0 = an episode begins with this step. end (may
+   be NULL) gets the state behind the last step; no gradient goes through end->c. */
+ppi_value ppi_nn_lstm(ppi_graph *g, ppi_value x, const char *prefix, int64_t width,
+                      const ppi_nn_lstm_state *start, ppi_value reset, ppi_nn_lstm_state *end);
+
 /* A pre-norm transformer stack without its final norm. Parameter names "<prefix>h<i>_ln_1" and so
  * on. */
 typedef struct ppi_nn_stack {

@@ -12,6 +12,7 @@
 #include "base/signal.h"
 #include "env/vec.h"
 #include "method/method.h"
+#include "run/board.h"
 
 /* What one environment is busy with. */
 typedef struct slot {
@@ -28,8 +29,10 @@ typedef struct player {
     uint8_t *live;    /* [n] */
     int32_t *actions; /* [n] */
     uint8_t *rgb;     /* a picture, when frames are wanted */
+    uint8_t *padded;  /* [n, obs of the agent], NULL when it sees what the game shows */
     int n;
     int64_t next; /* episode to start next */
+    int64_t end;  /* episodes to play with these environments */
     int64_t finished;
     int64_t decisions;
     double sum; /* of finished returns */
@@ -43,14 +46,19 @@ static uint64_t digest(uint64_t hash, const void *data, size_t size) {
 }
 
 static const uint8_t *observation(const player *p, int i) {
-    return ppi_vec_obs(p->vec) + (int64_t)i * ppi_vec_obs_size(p->vec);
+    const uint8_t *native = ppi_vec_obs(p->vec) + (int64_t)i * ppi_vec_obs_size(p->vec);
+    if (p->padded == NULL) return native;
+    const ppi_obs_spec *obs = &p->request->agent->cfg.obs;
+    uint8_t *row = p->padded + i * ppi_obs_bytes(obs);
+    ppi_board_pad(row, obs, native, ppi_vec_spec(p->vec, i));
+    return row;
 }
 
 static pp_status start_episode(player *p, int i) {
     slot *s = &p->slots[i];
     p->live[i] = 0;
     s->episode = -1;
-    if (p->next >= p->request->episodes) return PP_OK;
+    if (p->next >= p->end) return PP_OK;
     const int64_t e = p->next++;
     const uint64_t seed = p->request->seed + (uint64_t)e;
     PPI_TRY(ppi_vec_reset(p->vec, i, seed));
@@ -108,13 +116,10 @@ static pp_status book(player *p, int i) {
     return start_episode(p, i);
 }
 
-static pp_status play_all(player *p) {
-    ppi_progress progress;
-    const char *label = p->request->progress;
+static pp_status play_steps(player *p, ppi_progress *progress) {
     char note[64];
-    if (label != NULL) ppi_progress_start(&progress, label, "episodes", p->request->episodes, 0);
     for (int i = 0; i < p->n; i++) PPI_TRY(start_episode(p, i));
-    while (p->finished < p->request->episodes) {
+    while (p->finished < p->end) {
         if (ppi_interrupted())
             return ppi_fail(PP_ERR_INTERRUPTED, "stopped while playing %s", p->request->env);
         PPI_TRY(choose(p));
@@ -125,29 +130,81 @@ static pp_status play_all(player *p) {
         for (int i = 0; i < p->n; i++) {
             if (p->live[i]) PPI_TRY(book(p, i));
         }
-        if (label == NULL) continue;
+        if (progress == NULL) continue;
         snprintf(note, sizeof note, "mean %.4g, %" PRId64 " steps",
                  p->finished > 0 ? p->sum / (double)p->finished : 0.0, p->decisions);
-        ppi_progress_update(&progress, p->finished, note);
+        ppi_progress_update(progress, p->finished, note);
     }
     return PP_OK;
 }
 
-static pp_status check_observation(const player *p) {
-    const ppi_obs_spec *want = &p->request->agent->cfg.obs;
+/* Environments of the present episodes. An environment plays one task all its life, so with tasks
+   each plays one episode and the next ones get environments of their own. */
+static pp_status open_vec(player *p) {
+    const ppi_play_request *q = p->request;
+    const char **ids = ppi_calloc((size_t)p->n, sizeof *ids);
+    int64_t *tasks = q->tasks != NULL ? ppi_calloc((size_t)p->n, sizeof *tasks) : NULL;
+    pp_status s = ids == NULL || (q->tasks != NULL && tasks == NULL)
+                      ? ppi_oom("the environments' tasks")
+                      : PP_OK;
+    for (int i = 0; i < p->n && s == PP_OK; i++) {
+        ids[i] = q->env;
+        if (tasks != NULL) tasks[i] = ppi_tasks_pick(q->tasks, p->next + i);
+    }
+    const ppi_vec_config config = {.ids = ids,
+                                   .count = p->n,
+                                   .options = q->env_options,
+                                   .tasks = tasks,
+                                   .threads = q->threads,
+                                   .autoreset = PPI_AUTORESET_DISABLED};
+    ppi_vec_destroy(p->vec);
+    p->vec = NULL;
+    if (s == PP_OK) s = ppi_vec_open(&p->vec, &config);
+    ppi_free(ids);
+    ppi_free(tasks);
+    return s;
+}
+
+static pp_status play_all(player *p) {
+    ppi_progress progress;
+    const char *label = p->request->progress;
+    const int64_t episodes = p->request->episodes;
+    if (label != NULL) ppi_progress_start(&progress, label, "episodes", episodes, 0);
+    while (p->finished < episodes) {
+        p->end = p->request->tasks != NULL ? p->next + p->n : episodes;
+        if (p->end > episodes) p->end = episodes;
+        if (p->next > 0) PPI_TRY(open_vec(p));
+        PPI_TRY(play_steps(p, label != NULL ? &progress : NULL));
+    }
+    return PP_OK;
+}
+
+/* What the agent must know of the game, and memory for padded boards. */
+static pp_status prepare_agent(player *p) {
+    const ppi_play_request *q = p->request;
+    const ppi_obs_spec *want = &q->agent->cfg.obs;
     const pp_env_spec *spec = ppi_vec_spec(p->vec, 0);
-    if (spec->obs_h == want->h && spec->obs_w == want->w && spec->obs_c == want->c) return PP_OK;
-    return ppi_fail(PP_ERR_SHAPE,
-                    "%s shows %dx%dx%d observations, the agent was trained on %" PRId64 "x%" PRId64
-                    "x%" PRId64 " (view %s)",
-                    p->request->env, spec->obs_h, spec->obs_w, spec->obs_c, want->h, want->w,
-                    want->c, want->view);
+    uint8_t legal[PP_ENV_ACTIONS] = {0};
+    if (!q->pad && !ppi_board_same(want, spec)) {
+        return ppi_fail(PP_ERR_SHAPE,
+                        "%s shows %dx%dx%d observations, the agent was trained on %" PRId64
+                        "x%" PRId64 "x%" PRId64 " (view %s)",
+                        q->env, spec->obs_h, spec->obs_w, spec->obs_c, want->h, want->w, want->c,
+                        want->view);
+    }
+    PPI_TRY(ppi_board_check(want, spec));
+    if (!ppi_board_same(want, spec)) {
+        p->padded = ppi_calloc((size_t)p->n, (size_t)ppi_obs_bytes(want));
+        if (p->padded == NULL) return ppi_oom("padded boards");
+    }
+    for (int k = 0; k < spec->min_actions; k++) legal[spec->action_list[k]] = 1;
+    PPI_TRY(ppi_agent_act_begin(q->agent, p->n));
+    for (int i = 0; i < p->n; i++) PPI_TRY(ppi_agent_act_game(q->agent, i, q->game, legal));
+    return PP_OK;
 }
 
 static pp_status prepare(player *p) {
     const ppi_play_request *q = p->request;
-    const char *ids[1024];
-    for (int i = 0; i < p->n; i++) ids[i] = q->env;
     p->slots = ppi_calloc((size_t)p->n, sizeof *p->slots);
     p->live = ppi_calloc((size_t)p->n, sizeof *p->live);
     p->actions = ppi_calloc((size_t)p->n, sizeof *p->actions);
@@ -157,15 +214,13 @@ static pp_status prepare(player *p) {
     ppi_env_options_default(&plain);
     PPI_TRY(
         ppi_episode_rules_for(&p->rules, q->env, q->env_options != NULL ? q->env_options : &plain));
-    PPI_TRY(ppi_vec_create(&p->vec, ids, p->n, q->env_options, q->threads));
+    PPI_TRY(open_vec(p));
     if (q->frame != NULL) {
         const pp_env_spec *spec = ppi_vec_spec(p->vec, 0);
         p->rgb = ppi_calloc((size_t)spec->render_h * (size_t)spec->render_w, 3);
         if (p->rgb == NULL) return ppi_oom("a picture");
     }
-    if (q->agent == NULL) return PP_OK;
-    PPI_TRY(check_observation(p));
-    return ppi_agent_act_begin(q->agent, p->n);
+    return q->agent != NULL ? prepare_agent(p) : PP_OK;
 }
 
 pp_status ppi_play_episodes(const ppi_play_request *request, ppi_episode_result *results,
@@ -186,5 +241,6 @@ pp_status ppi_play_episodes(const ppi_play_request *request, ppi_episode_result 
     ppi_free(p.live);
     ppi_free(p.actions);
     ppi_free(p.rgb);
+    ppi_free(p.padded);
     return s;
 }

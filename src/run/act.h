@@ -10,6 +10,7 @@
 
 #include "base/options.h"
 #include "env/protocol.h"
+#include "env/tasks.h"
 
 struct ppi_agent;
 
@@ -33,6 +34,9 @@ typedef struct ppi_play_request {
     struct ppi_agent *agent;            /* NULL = random play from the minimal actions */
     const char *env;                    /* one environment id */
     const ppi_env_options *env_options; /* NULL = defaults */
+    int32_t game;           /* index of env among the agent's games, -1 = another or unknown */
+    bool pad;               /* smaller boards of planes are padded to the agent's */
+    const ppi_tasks *tasks; /* episode e plays task number e of these; NULL = env_options->task */
     int64_t episodes;
     uint64_t seed; /* episode e uses seed + e */
     int envs;      /* stepped together */
@@ -66,6 +70,8 @@ pp_status ppi_play_job_create(ppi_play_job **out, const char *run);
 void ppi_play_job_destroy(ppi_play_job *job);
 ppi_options *ppi_play_job_options(ppi_play_job *job);
 const ppi_play_options *ppi_play_job_play_options(const ppi_play_job *job);
+/* The options env.*, as they stand. */
+const ppi_env_options *ppi_play_job_env_options(const ppi_play_job *job);
 /* Plays one environment at a time; results[episodes] (from the options). frame may be NULL. */
 pp_status ppi_play(ppi_play_job *job, ppi_frame_fn frame, void *ctx, ppi_episode_result *results);
 

@@ -17,7 +17,6 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "data/store.h"
-#include "env/vec.h"
 #include "run/bench_internal.h"
 #include "run/train_job.h"
 #include "run/option_rows.h"
@@ -35,10 +34,13 @@ static const ppi_option rows[] = {
      .help = "Seconds to measure for."},
     PPI_ROW_THREADS,
     PPI_ROW_DTYPE("auto"),
-    {.name = "envs", .type = PPI_OPT_I64, .offset = FIELD(envs), .def = "8", .min = 1, .max = 1024,
-     .help = "Environments of act and env."},
-    {.name = "env", .type = PPI_OPT_STR, .offset = FIELD(env), .size = 128, .def = "arcade/catch",
-     .help = "Environment that env steps."},
+    {.name = "envs", .type = PPI_OPT_I64, .offset = FIELD(envs), .def = "0", .min = 0, .max = 65536,
+     .help = "Environments of act and env; 0 takes 8 for act, and what suits the environment for env."},
+    {.name = "env", .type = PPI_OPT_STR, .offset = FIELD(env), .size = 128, .def = "",
+     .help = "Environment that env steps; empty steps every one that is built in, on one thread, and an Atari game, each "
+             "for a tenth of --seconds."},
+    {.name = "view", .type = PPI_OPT_STR, .offset = FIELD(view), .size = 16, .def = "",
+     .help = "What env shows: planes, grey84, ...; empty takes the first view, without --env every view."},
     {.name = "sticky", .type = PPI_OPT_F64, .offset = FIELD(sticky), .def = "-1", .min = -1, .max = 1,
      .help = "Sticky actions of env: the probability that the last action is repeated; -1 takes the game's own."},
     {.name = "data", .type = PPI_OPT_STR, .offset = FIELD(data), .size = 8192, .def = "",
@@ -204,9 +206,13 @@ static pp_status bench_train(const ppi_bench_run *b) {
     return s;
 }
 
+static int64_t act_envs(const ppi_bench_run *b) {
+    return b->o->envs > 0 ? b->o->envs : 8;
+}
+
 /* Acting on frames of noise, so that no game's own cost is in the figure. */
 static pp_status act_steps(const ppi_bench_run *b, ppi_agent *agent, uint8_t *frame, int32_t *actions) {
-    const int64_t n = b->o->envs;
+    const int64_t n = act_envs(b);
     const size_t bytes = 84 * 84;
     PPI_TRY(ppi_agent_act_begin(agent, n));
     for (int64_t i = 0; i < n; i++) PPI_TRY(ppi_agent_act_reset(agent, i, frame, (uint64_t)i));
@@ -234,7 +240,7 @@ static pp_status act_steps(const ppi_bench_run *b, ppi_agent *agent, uint8_t *fr
 static pp_status bench_act(const ppi_bench_run *b) {
     ppi_bench_net m = {0};
     uint8_t *frame = ppi_calloc(84, 84);
-    int32_t *actions = ppi_calloc((size_t)b->o->envs, sizeof *actions);
+    int32_t *actions = ppi_calloc((size_t)act_envs(b), sizeof *actions);
     pp_status s = frame == NULL || actions == NULL ? ppi_oom("a frame") : ppi_bench_net_open(&m, b->o);
     if (s == PP_OK) s = act_steps(b, m.agent, frame, actions);
     ppi_bench_net_close(&m);
@@ -381,55 +387,11 @@ static pp_status bench_loader(const ppi_bench_run *b) {
     return ppi_fail(s, "%s", text);
 }
 
-static pp_status env_steps(const ppi_bench_run *b, ppi_vec *vec, int32_t *actions) {
-    const int n = ppi_vec_count(vec);
-    const pp_env_spec *spec = ppi_vec_spec(vec, 0);
-    ppi_rng rng;
-    uint64_t seed = 0;
-    int64_t done = 0;
-    double reward = 0;
-    ppi_rng_init(&rng, 1, PPI_RNG_TEST, 2);
-    for (int i = 0; i < n; i++) PPI_TRY(ppi_vec_reset(vec, i, seed++));
-    const double start = ppi_clock_seconds();
-    for (; ppi_bench_more(b, done, start); done++) {
-        for (int i = 0; i < n; i++) actions[i] = spec->action_list[ppi_rng_below(&rng, (uint64_t)spec->min_actions)];
-        PPI_TRY(ppi_vec_step(vec, actions, NULL));
-        for (int i = 0; i < n; i++) {
-            reward += ppi_vec_reward(vec)[i];
-            if (ppi_vec_terminated(vec)[i] || ppi_vec_truncated(vec)[i]) PPI_TRY(ppi_vec_reset(vec, i, seed++));
-        }
-    }
-    const double seconds = ppi_clock_seconds() - start;
-    ppi_bench_figure(b, "env_steps_per_second", (double)(done * n) / seconds, "1/s");
-    ppi_bench_figure(b, "env_frames_per_second", (double)(done * n * spec->frame_skip) / seconds, "1/s");
-    ppi_bench_figure(b, "env_count", (double)n, "envs");
-    ppi_bench_figure(b, "env_reward", reward, "points");
-    return PP_OK;
-}
-
-static pp_status bench_env(const ppi_bench_run *b) {
-    const int n = (int)b->o->envs;
-    const char **ids = ppi_calloc((size_t)n, sizeof *ids);
-    int32_t *actions = ppi_calloc((size_t)n, sizeof *actions);
-    ppi_vec *vec = NULL;
-    ppi_env_options options;
-    ppi_env_options_default(&options);
-    options.sticky = b->o->sticky;
-    pp_status s = ids == NULL || actions == NULL ? ppi_oom("environments") : PP_OK;
-    for (int i = 0; i < n && s == PP_OK; i++) ids[i] = b->o->env;
-    if (s == PP_OK) s = ppi_vec_create(&vec, ids, n, &options, ppi_thread_count(b->o->threads));
-    if (s == PP_OK) s = env_steps(b, vec, actions);
-    ppi_vec_destroy(vec);
-    ppi_free(ids);
-    ppi_free(actions);
-    return s;
-}
-
 pp_status ppi_bench(const char *what, const ppi_bench_options *options, ppi_line_fn line, void *ctx) {
     static const struct {
         const char *name;
         pp_status (*run)(const ppi_bench_run *b);
-    } benches[] = {{"train", bench_train}, {"roofline", ppi_bench_roofline}, {"act", bench_act}, {"sampler", bench_sampler}, {"loader", bench_loader}, {"env", bench_env}, {"kernels", ppi_bench_kernels}};
+    } benches[] = {{"train", bench_train}, {"roofline", ppi_bench_roofline}, {"act", bench_act}, {"sampler", bench_sampler}, {"loader", bench_loader}, {"env", ppi_bench_env}, {"kernels", ppi_bench_kernels}};
     const ppi_bench_run b = {options, line, ctx};
     for (size_t i = 0; i < sizeof benches / sizeof benches[0]; i++) {
         if (what != NULL && strcmp(benches[i].name, what) == 0) return benches[i].run(&b);

@@ -18,8 +18,9 @@ typedef struct ppi_bench_options {
     double seconds;   /* --seconds: time to measure for */
     int64_t threads;  /* --threads, 0 = all processors */
     int dtype;        /* --dtype auto|f32|bf16 */
-    int64_t envs;     /* --envs: environments of act and env */
-    char env[128];    /* --env of act and env */
+    int64_t envs;     /* --envs: environments of act and env, 0 = what suits */
+    char env[128];    /* --env of env; empty = all */
+    char view[16];    /* --view of env; empty = the first, or all */
     double sticky;    /* --sticky of env, -1 = the game's own */
     char data[8192];  /* --data of sampler and loader; empty = made in a temporary folder (loader) */
     char filter[64];  /* --filter of kernels: part of a kernel's name or shape */

@@ -43,6 +43,8 @@ void ppi_bench_net_close(ppi_bench_net *net);
 
 /* `bench roofline`: each part of a train step beside what the machine allows it. */
 pp_status ppi_bench_roofline(const ppi_bench_run *b);
+/* `bench env`: steps per second of environments. */
+pp_status ppi_bench_env(const ppi_bench_run *b);
 /* `bench kernels`: each kernel checked against its reference and timed beside its limit. */
 pp_status ppi_bench_kernels(const ppi_bench_run *b);
 

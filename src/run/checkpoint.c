@@ -103,6 +103,24 @@ static void begin_json(ppi_jsonw *w, ppi_buf *buf) {
     ppi_jsonw_object_begin(w);
 }
 
+static void write_numbers(ppi_jsonw *w, const char *key, const int32_t *value, int count) {
+    ppi_jsonw_key(w, key);
+    ppi_jsonw_array_begin(w);
+    for (int i = 0; i < count; i++) ppi_jsonw_i64(w, value[i]);
+    ppi_jsonw_array_end(w);
+}
+
+static void write_observation_kind(ppi_jsonw *w, const ppi_obs_spec *obs) {
+    ppi_jsonw_key_i64(w, "kind", obs->type);
+    write_numbers(w, "high", obs->high, PP_ENV_CELLS);
+}
+
+/* What an online agent chooses among, and the task it was trained on. */
+static void write_actions(ppi_jsonw *w, const ppi_checkpoint_state *state) {
+    write_numbers(w, "actions", state->actions.list, state->actions.count);
+    ppi_jsonw_key_i64(w, "task", state->task);
+}
+
 static pp_status write_config(const char *folder, const ppi_checkpoint_state *state,
                               const ppi_agent *agent, const ppi_options *options,
                               ppi_jsonw *manifest) {
@@ -120,7 +138,9 @@ static pp_status write_config(const char *folder, const ppi_checkpoint_state *st
     ppi_jsonw_key_i64(&w, "height", state->obs.h);
     ppi_jsonw_key_i64(&w, "width", state->obs.w);
     ppi_jsonw_key_i64(&w, "channels", state->obs.c);
+    if (state->online) write_observation_kind(&w, &state->obs);
     ppi_jsonw_object_end(&w);
+    if (state->online) write_actions(&w, state);
     ppi_jsonw_key(&w, "options");
     const pp_status s = ppi_options_write_json(options, &w);
     if (s != PP_OK) {
@@ -141,6 +161,7 @@ static pp_status write_stats(const char *folder, const ppi_checkpoint_state *sta
         ppi_jsonw_object_begin(&w);
         ppi_jsonw_key_string(&w, "env", state->games[i]);
         ppi_jsonw_key_f64(&w, "data_mean_return", state->game_return[i]);
+        if (state->online) write_numbers(&w, "board", state->board[i], 3);
         ppi_jsonw_object_end(&w);
     }
     ppi_jsonw_array_end(&w);
@@ -174,6 +195,14 @@ static pp_status write_trainer(const char *folder, const ppi_checkpoint_state *s
     return write_json(folder, "trainer_state.json", &w, manifest);
 }
 
+static pp_status write_learner(const char *folder, const ppi_checkpoint_state *state,
+                               ppi_jsonw *manifest) {
+    char path[PPI_PATH_SIZE];
+    PPI_TRY(ppi_path_join(path, sizeof path, folder, PPI_CHECKPOINT_LEARNER));
+    PPI_TRY(ppi_file_write_atomic(path, state->learner->data, state->learner->len));
+    return add_file(manifest, folder, PPI_CHECKPOINT_LEARNER, NULL, 0);
+}
+
 static pp_status write_folder(const char *folder, const ppi_checkpoint_state *state,
                               ppi_agent *agent, const ppi_options *options) {
     ppi_buf buf = {0};
@@ -185,6 +214,7 @@ static pp_status write_folder(const char *folder, const ppi_checkpoint_state *st
     if (s == PP_OK) s = write_params(folder, agent->params, &manifest);
     if (s == PP_OK) s = write_stats(folder, state, &manifest);
     if (s == PP_OK) s = write_trainer(folder, state, &manifest);
+    if (s == PP_OK && state->learner != NULL) s = write_learner(folder, state, &manifest);
     ppi_jsonw_object_end(&manifest);
     if (s == PP_OK) return write_json(folder, "manifest.json", &manifest, NULL);
     ppi_buf_free(&buf);

@@ -1,7 +1,7 @@
 /* Checkpoint folders: config.json, model.safetensors, optimizer.safetensors, stats.json,
-   trainer_state.json and, written last, manifest.json with the checksum of every file and tensor. A
-   folder is made under a temporary name, synced and renamed, so a reader sees a whole one or none.
- */
+   trainer_state.json, for online methods learner.bin, and, written last, manifest.json with the
+   checksum of every file and tensor. A folder is made under a temporary name, synced and renamed,
+   so a reader sees a whole one or none. */
 #ifndef PPI_RUN_CHECKPOINT_H
 #define PPI_RUN_CHECKPOINT_H
 
@@ -27,9 +27,15 @@ typedef struct ppi_checkpoint_state {
     ppi_dtype_policy policy; /* arithmetic of the run */
     char size[32];           /* of the model; read on load, taken from the agent on write */
     ppi_obs_spec obs;
-    int64_t n_games; /* games of the data, in the order of their index */
+    bool online;             /* trained by playing: the fields up to n_games are there */
+    ppi_action_spec actions; /* of the agent */
+    int64_t task;            /* that was played */
+    const ppi_buf *learner;  /* content of learner.bin, NULL = none; for writing alone */
+    int64_t n_games; /* games of the data or of the learner, in the order of their index */
     char games[PPI_CHECKPOINT_GAMES][64];
-    double game_return[PPI_CHECKPOINT_GAMES]; /* mean raw return of the data */
+    int32_t board[PPI_CHECKPOINT_GAMES][3]; /* online: native h, w, c of each game */
+    double game_return[PPI_CHECKPOINT_GAMES]; /* mean raw return of the data, or of the last
+                                                 episodes; NAN = unknown */
     int64_t parameters;                       /* filled on write and load */
 } ppi_checkpoint_state;
 
@@ -77,6 +83,9 @@ pp_status ppi_checkpoint_all_options(const ppi_checkpoint *ck, ppi_options *set)
 /* Reads the weights, and the optimiser moments when slots is true (SLOTS must be allocated). A
    missing or misshapen tensor is named. */
 pp_status ppi_checkpoint_load(const ppi_checkpoint *ck, ppi_params *params, bool slots);
+
+/* Content of learner.bin; release *data with ppi_free. PP_ERR_NOT_FOUND when there is none. */
+pp_status ppi_checkpoint_learner(const ppi_checkpoint *ck, char **data, size_t *size);
 
 /* Run folder that holds a checkpoint folder, "" when it lies outside one. */
 void ppi_checkpoint_run_dir(char *out, const char *folder);

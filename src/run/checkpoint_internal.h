@@ -7,7 +7,8 @@
 
 #include <polyplay/status.h>
 
-#define PPI_CHECKPOINT_FORMAT 1
+#define PPI_CHECKPOINT_FORMAT  1
+#define PPI_CHECKPOINT_LEARNER "learner.bin"
 
 enum { PPI_CHECKPOINT_NAME_SIZE = 32 };
 

@@ -210,6 +210,35 @@ static pp_status find(ppi_checkpoint *out, const char *path, const char *which, 
     return verify(out->folder, play_only, out->model_sha256);
 }
 
+/* An array of up to `most` numbers; *count = how many there are. */
+static pp_status read_numbers(const ppi_json *object, const char *key, int32_t *value, int most,
+                              int *count) {
+    const ppi_json *array = NULL;
+    PPI_TRY(ppi_json_get_array(object, key, &array));
+    const int64_t n = ppi_json_count(array);
+    if (n > most) {
+        return ppi_fail(PP_ERR_CORRUPT, "'%s' has %" PRId64 " numbers, at most %d", key, n, most);
+    }
+    *count = (int)n;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t number = 0;
+        PPI_TRY(ppi_json_as_i64(ppi_json_at(array, i), key, &number));
+        value[i] = (int32_t)number;
+    }
+    return PP_OK;
+}
+
+static pp_status read_game_facts(ppi_checkpoint *ck, const ppi_json *game, int i) {
+    const ppi_json *mean = ppi_json_find(game, "data_mean_return");
+    int sides = 0;
+    ck->state.game_return[i] = NAN;
+    if (mean != NULL && ppi_json_kind_of(mean) != PPI_JSON_NULL) {
+        PPI_TRY(ppi_json_as_f64(mean, "data_mean_return", &ck->state.game_return[i]));
+    }
+    if (ppi_json_find(game, "board") == NULL) return PP_OK;
+    return read_numbers(game, "board", ck->state.board[i], 3, &sides);
+}
+
 static pp_status read_games(ppi_checkpoint *ck) {
     char path[PPI_PATH_SIZE];
     ppi_json *stats = NULL;
@@ -221,9 +250,7 @@ static pp_status read_games(ppi_checkpoint *ck) {
     for (int64_t i = 0; i < n && i < PPI_CHECKPOINT_GAMES && s == PP_OK; i++) {
         const char *env = NULL;
         s = ppi_json_get_string(ppi_json_at(games, i), "env", &env);
-        if (s == PP_OK)
-            s = ppi_json_get_f64(ppi_json_at(games, i), "data_mean_return",
-                                 &ck->state.game_return[i]);
+        if (s == PP_OK) s = read_game_facts(ck, ppi_json_at(games, i), (int)i);
         if (s == PP_OK) snprintf(ck->state.games[i], sizeof ck->state.games[i], "%s", env);
         if (s == PP_OK) ck->state.n_games = i + 1;
     }
@@ -261,6 +288,22 @@ static pp_status read_trainer(ppi_checkpoint *ck) {
     return s;
 }
 
+/* Members that only runs of online methods have. */
+static pp_status read_online(ppi_checkpoint *ck, const ppi_json *obs) {
+    ppi_checkpoint_state *state = &ck->state;
+    int64_t kind = 0;
+    int count = 0;
+    state->obs.type = strcmp(state->obs.view, "planes") == 0 ? PP_OBS_PLANES : PP_OBS_IMAGE;
+    if (ppi_json_find(ck->config, "actions") == NULL) return PP_OK;
+    state->online = true;
+    PPI_TRY(read_numbers(ck->config, "actions", state->actions.list, PP_ENV_ACTIONS, &count));
+    state->actions.count = count;
+    PPI_TRY(ppi_json_get_i64(ck->config, "task", &state->task));
+    PPI_TRY(ppi_json_get_i64(obs, "kind", &kind));
+    state->obs.type = (int32_t)kind;
+    return read_numbers(obs, "high", state->obs.high, PP_ENV_CELLS, &count);
+}
+
 static pp_status read_config(ppi_checkpoint *ck) {
     char path[PPI_PATH_SIZE];
     const char *text = NULL;
@@ -287,6 +330,7 @@ static pp_status read_config(ppi_checkpoint *ck) {
     PPI_TRY(ppi_json_get_i64(obs, "height", &ck->state.obs.h));
     PPI_TRY(ppi_json_get_i64(obs, "width", &ck->state.obs.w));
     PPI_TRY(ppi_json_get_i64(obs, "channels", &ck->state.obs.c));
+    PPI_TRY(read_online(ck, obs));
     return ppi_json_get_object(ck->config, "options", &options);
 }
 
@@ -399,6 +443,17 @@ pp_status ppi_checkpoint_load(const ppi_checkpoint *ck, ppi_params *params, bool
     static const char *const none[] = {""};
     static const char *const moments[] = {"m/", "v/"};
     PPI_TRY(load_file(ck, "model.safetensors", params, none, &params->master, 1));
-    if (!slots) return PP_OK;
+    if (!slots || params->slot[0] == NULL) return PP_OK;
     return load_file(ck, "optimizer.safetensors", params, moments, params->slot, 2);
+}
+
+pp_status ppi_checkpoint_learner(const ppi_checkpoint *ck, char **data, size_t *size) {
+    char path[PPI_PATH_SIZE];
+    if (!has_file(ck->folder, PPI_CHECKPOINT_LEARNER)) {
+        return ppi_fail(PP_ERR_NOT_FOUND,
+                        "'%s' has no " PPI_CHECKPOINT_LEARNER ": it can be played, not resumed",
+                        ck->folder);
+    }
+    PPI_TRY(ppi_path_join(path, sizeof path, ck->folder, PPI_CHECKPOINT_LEARNER));
+    return ppi_file_read_all(path, data, size);
 }

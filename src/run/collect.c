@@ -25,6 +25,7 @@
 #include "data/store.h"
 #include "env/registry.h"
 #include "env/vec.h"
+#include "run/learn_log.h"
 
 #define MAX_GAMES 128
 #define MAX_ENVS  1024
@@ -104,58 +105,15 @@ typedef struct session {
 
 /* ---- names and facts ---- */
 
-/* True for NAME-vN. */
-static bool valid_name(const char *name) {
-    const char *version = strrchr(name, '-');
-    return version && version > name && version[1] == 'v' && version[2] != 0 &&
-           strspn(version + 2, "0123456789") == strlen(version + 2) && !strchr(name, '/');
-}
-
-static pp_status dataset_id(char *out, size_t size, const ppi_collect_options *options,
-                            const char *env) {
-    if (options->name[0] && !valid_name(options->name)) {
-        return ppi_fail(PP_ERR_ARGUMENT, "collect: name %s, expected NAME-vN such as first-v0",
-                        options->name);
-    }
-    int length = options->name[0] ? snprintf(out, size, "%s/%s", env, options->name)
-                                  : snprintf(out, size, "%s/%s-v0", env, options->policy);
-    return length > 0 && (size_t)length < size
-               ? PP_OK
-               : ppi_fail(PP_ERR_ARGUMENT, "collect: the dataset's name is too long");
-}
-
-static void copy_text(char *out, size_t size, const char *text) {
-    size_t length = strnlen(text, size - 1);
-    memcpy(out, text, length);
-    out[length] = 0;
-}
-
-static void fill_meta(session *s, const pp_env_spec *spec) {
+static pp_status fill_meta(session *s, const pp_env_spec *spec) {
     ppi_store_meta *meta = &s->meta;
-    copy_text(meta->env, sizeof meta->env, spec->id);
-    copy_text(meta->policy, sizeof meta->policy, ppi_policy_name(s->policy));
-    meta->height = spec->obs_h;
-    meta->width = spec->obs_w;
-    meta->channels = spec->obs_c;
-    meta->obs_high = strcmp(spec->view, "planes") == 0 ? 1 : 255;
-    meta->actions = spec->action_count;
-    meta->min_actions = spec->min_actions;
-    memcpy(meta->action_list, spec->action_list, sizeof meta->action_list);
-    copy_text(meta->view, sizeof meta->view, spec->view);
-    copy_text(meta->backend, sizeof meta->backend, spec->backend);
-    copy_text(meta->backend_version, sizeof meta->backend_version, spec->backend_version);
-    copy_text(meta->rom_md5, sizeof meta->rom_md5, spec->rom_md5);
-    meta->sticky = spec->sticky;
-    meta->frame_skip = spec->frame_skip;
-    meta->max_steps = spec->max_steps;
-    meta->noop_max = spec->noop_max;
-    meta->fire_reset = spec->fire_reset;
-    meta->mode = spec->mode;
-    meta->difficulty = spec->difficulty;
+    PPI_TRY(ppi_learn_dataset_meta(meta, spec, s->options->env_options));
+    snprintf(meta->policy, sizeof meta->policy, "%s", ppi_policy_name(s->policy));
     meta->seed_count = 1;
     meta->seeds[0] = (uint64_t)s->options->seed;
     meta->collect_envs = s->options->envs;
     meta->collect_steps = s->options->steps;
+    return PP_OK;
 }
 
 /* Environment i begins with seed + i; its later episodes draw theirs from a stream of that seed. */
@@ -175,44 +133,6 @@ static pp_status load_meta(const session *s, ppi_store_meta *meta, ppi_meta_coun
     char path[PPI_PATH_SIZE];
     PPI_TRY(ppi_path_join(path, sizeof path, s->folder, "data", PPI_STORE_META_FILE));
     return ppi_meta_load(meta, counts, path);
-}
-
-#define SAME(field, format)                                                                        \
-    do {                                                                                           \
-        if (a->field != b->field) {                                                                \
-            return ppi_fail(PP_ERR_ARGUMENT,                                                       \
-                            "%s: " #field " is " format " there, " format " asked", s->folder,     \
-                            a->field, b->field);                                                   \
-        }                                                                                          \
-    } while (0)
-#define SAME_TEXT(field)                                                                           \
-    do {                                                                                           \
-        if (strcmp(a->field, b->field) != 0) {                                                     \
-            return ppi_fail(PP_ERR_ARGUMENT, "%s: " #field " is '%s' there, '%s' asked",           \
-                            s->folder, a->field, b->field);                                        \
-        }                                                                                          \
-    } while (0)
-
-/* Data of two rules must not be mixed. */
-static pp_status check_same_rules(const session *s, const ppi_store_meta *a) {
-    const ppi_store_meta *b = &s->meta;
-    SAME_TEXT(env);
-    SAME_TEXT(policy);
-    SAME_TEXT(view);
-    SAME_TEXT(rom_md5);
-    SAME_TEXT(backend_version);
-    SAME(height, "%d");
-    SAME(width, "%d");
-    SAME(channels, "%d");
-    SAME(actions, "%d");
-    SAME(sticky, "%g");
-    SAME(frame_skip, "%d");
-    SAME(max_steps, "%d");
-    SAME(noop_max, "%d");
-    SAME(fire_reset, "%d");
-    SAME(mode, "%d");
-    SAME(difficulty, "%d");
-    return PP_OK;
 }
 
 /* Puts the running seed behind those of the dataset that is appended to. */
@@ -256,7 +176,7 @@ static pp_status resume_journal(session *s) {
     PPI_TRY(ppi_journal_open(&s->journal, s->journal_path, false));
     const char *header = ppi_journal_header(s->journal);
     PPI_TRY(ppi_meta_parse(&old, &counts, header, strlen(header), s->journal_path));
-    PPI_TRY(check_same_rules(s, &old));
+    PPI_TRY(ppi_meta_same_rules(&old, &s->meta, s->folder));
     if (old.collect_envs != s->options->envs) {
         return ppi_fail(PP_ERR_ARGUMENT,
                         "%s: the interrupted collection has collect.envs %lld, "
@@ -278,7 +198,7 @@ static pp_status begin_append(session *s) {
     ppi_store_meta old;
     ppi_meta_counts counts;
     PPI_TRY(load_meta(s, &old, &counts));
-    PPI_TRY(check_same_rules(s, &old));
+    PPI_TRY(ppi_meta_same_rules(&old, &s->meta, s->folder));
     PPI_TRY(add_seed(s, &old));
     s->meta.collect_base = counts.episodes;
     return begin_journal(s);
@@ -288,7 +208,7 @@ static bool collection_complete(const session *s) {
     ppi_store_meta old;
     ppi_meta_counts counts;
     return load_meta(s, &old, &counts) == PP_OK && counts.episodes > 0 &&
-           check_same_rules(s, &old) == PP_OK && old.seed_count > 0 &&
+           ppi_meta_same_rules(&old, &s->meta, s->folder) == PP_OK && old.seed_count > 0 &&
            old.seeds[old.seed_count - 1] == (uint64_t)s->options->seed &&
            old.collect_steps >= s->options->steps;
 }
@@ -507,8 +427,7 @@ static pp_status make_vec(session *s, const char *env, int threads) {
     }
     PPI_TRY(ppi_vec_create(&s->vec, ids, (int)s->options->envs, s->options->env_options, threads));
     s->frame_bytes = ppi_vec_obs_size(s->vec);
-    fill_meta(s, ppi_vec_spec(s->vec, 0));
-    return PP_OK;
+    return fill_meta(s, ppi_vec_spec(s->vec, 0));
 }
 
 /* Turns the journal into the dataset and removes it. */
@@ -527,18 +446,18 @@ static pp_status finish(session *s) {
     return ppi_file_remove(s->journal_path);
 }
 
-static pp_status report_line(const session *s, ppi_buf *report) {
+pp_status ppi_collect_report(const char *folder, ppi_buf *report) {
     ppi_dataset *dataset = NULL;
     ppi_dataset_stats stats;
     if (!report) {
         return PP_OK;
     }
-    PPI_TRY(ppi_dataset_open(&dataset, s->folder));
+    PPI_TRY(ppi_dataset_open(&dataset, folder));
     ppi_dataset_statistics(dataset, &stats);
     pp_status status = ppi_buf_printf(
         report,
         "%s: %lld episodes, %lld steps, return mean %.4g (min %.4g, max %.4g), %lld truncated\n",
-        s->folder, (long long)stats.episodes, (long long)stats.steps, stats.return_mean,
+        folder, (long long)stats.episodes, (long long)stats.steps, stats.return_mean,
         stats.return_min, stats.return_max, (long long)stats.truncated);
     ppi_dataset_close(dataset);
     return status;
@@ -546,7 +465,8 @@ static pp_status report_line(const session *s, ppi_buf *report) {
 
 static pp_status run_session(session *s, const char *env, int threads, ppi_buf *report) {
     bool complete = false;
-    PPI_TRY(dataset_id(s->meta.id, sizeof s->meta.id, s->options, env));
+    PPI_TRY(ppi_dataset_id(s->meta.id, sizeof s->meta.id, env, s->options->name,
+                           s->options->policy));
     PPI_TRY(ppi_path_join(s->folder, sizeof s->folder, s->options->out, s->meta.id));
     PPI_TRY(ppi_journal_path(s->journal_path, sizeof s->journal_path, s->folder));
     PPI_TRY(make_vec(s, env, threads));
@@ -554,13 +474,13 @@ static pp_status run_session(session *s, const char *env, int threads, ppi_buf *
     PPI_TRY(open_journal(s, &complete));
     if (complete) {
         ppi_log(PPI_LOG_INFO, "%s: already complete", s->folder);
-        return report_line(s, report);
+        return ppi_collect_report(s->folder, report);
     }
     s->quota = (s->options->steps + s->options->envs - 1) / s->options->envs;
     PPI_TRY(take_finished(s));
     PPI_TRY(play(s));
     PPI_TRY(finish(s));
-    return report_line(s, report);
+    return ppi_collect_report(s->folder, report);
 }
 
 static pp_status collect_game(const ppi_collect_options *options, ppi_policy_kind policy,
@@ -607,7 +527,7 @@ static pp_status read_options(ppi_policy_kind *policy, char (*ids)[PP_ENV_ID_BYT
     }
     PPI_TRY(ppi_env_expand(ids, MAX_GAMES, count, options->env));
     for (int i = 0; i < *count; i++) {
-        PPI_TRY(dataset_id(id, sizeof id, options, ids[i]));
+        PPI_TRY(ppi_dataset_id(id, sizeof id, ids[i], options->name, options->policy));
     }
     return PP_OK;
 }

@@ -41,4 +41,7 @@ pp_status ppi_collect_check(const ppi_collect_options *options);
  * resume. */
 pp_status ppi_collect(const ppi_collect_options *options, ppi_buf *report);
 
+/* Appends one line about the dataset in `folder` to report, which may be NULL. */
+pp_status ppi_collect_report(const char *folder, ppi_buf *report);
+
 #endif

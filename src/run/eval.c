@@ -58,6 +58,20 @@ static const ppi_option rows[] = {
      .offset = FIELD(carnival),
      .def = "off",
      .help = "Normalise Carnival with 3800 as the human score instead of leaving it out."},
+    {.name = "tasks",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(tasks),
+     .size = 8,
+     .def = "",
+     .help = "Side of a task family, train, test or all: episode e plays task e mod n of it; empty "
+             "plays env.task."},
+    {.name = "env.split-seed",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(split_seed),
+     .def = "0",
+     .min = 0,
+     .max = 9e15,
+     .help = "Seed of the split into training and test tasks."},
     PPI_ROW_PRESET,
 };
 const ppi_option_table ppi_eval_option_table = {"eval", rows, (int)(sizeof rows / sizeof rows[0])};
@@ -128,10 +142,37 @@ static pp_status read_spec(ppi_eval_play *g, const ppi_env_options *env) {
     return ppi_episode_rules_for(&g->rules, g->env, env);
 }
 
+/* The tasks that are played; nothing for the one of env.task. A run must not be tested on the task
+   it was trained on. */
+static pp_status read_tasks(ppi_tasks *tasks, const ppi_eval_job *job, const ppi_eval_play *g) {
+    static const char *const sides[] = {"train", "test", "all"};
+    const ppi_eval_options *o = &job->eval;
+    const ppi_loaded *from = &job->from.loaded;
+    memset(tasks, 0, sizeof *tasks);
+    if (o->tasks[0] == '\0') return PP_OK;
+    int side = 0;
+    while (side < 3 && strcmp(o->tasks, sides[side]) != 0) side++;
+    if (side == 3) {
+        return ppi_fail(PP_ERR_ARGUMENT, "tasks '%s', expected train, test or all", o->tasks);
+    }
+    PPI_TRY(ppi_tasks_split_mode(tasks, g->env, g->spec.mode, (ppi_task_side)side,
+                                 (uint64_t)o->split_seed));
+    if (side != PPI_TASKS_TEST || g->spec.task_count == 1 || ppi_loaded_game(from, g->env) < 0)
+        return PP_OK;
+    const pp_status s = ppi_tasks_check_side(g->env, g->spec.mode, PPI_TASKS_TRAIN,
+                                             (uint64_t)o->split_seed, &from->checkpoint.state.task,
+                                             1);
+    if (s != PP_OK) ppi_tasks_free(tasks);
+    return s == PP_OK ? s : ppi_fail_context(s, "this agent was trained on what is to test it");
+}
+
 static pp_status play_game(ppi_eval_job *job, ppi_eval_play *g) {
     const ppi_eval_options *o = &job->eval;
-    const ppi_play_request request = {
+    ppi_tasks tasks;
+    ppi_play_request request = {
         .agent = job->from.loaded.agent,
+        .game = ppi_loaded_game(&job->from.loaded, g->env),
+        .pad = ppi_loaded_pads(&job->from.loaded),
         .env = g->env,
         .env_options = &job->from.env,
         .episodes = o->episodes,
@@ -145,7 +186,11 @@ static pp_status play_game(ppi_eval_job *job, ppi_eval_play *g) {
     if (g->episodes == NULL) return ppi_oom("episode results");
     PPI_TRY(ppi_protocol_apply(&job->from.env, job->from.set, &job->from.loaded, g->env, &g->protocol));
     PPI_TRY(read_spec(g, &job->from.env));
-    PPI_TRY(ppi_play_episodes(&request, g->episodes, &g->decisions));
+    PPI_TRY(read_tasks(&tasks, job, g));
+    if (o->tasks[0] != '\0') request.tasks = &tasks;
+    const pp_status s = ppi_play_episodes(&request, g->episodes, &g->decisions);
+    ppi_tasks_free(&tasks);
+    PPI_TRY(s);
     g->wall = ppi_clock_seconds() - start;
     return PP_OK;
 }

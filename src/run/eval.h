@@ -22,6 +22,8 @@ typedef struct ppi_eval_options {
     char out[1024];      /* --out: record file or folder; empty = eval/ of the run folder */
     bool carnival;       /* --hns.carnival: normalise Carnival with 3800 as the human score */
     char checkpoint[32]; /* --checkpoint best|last|step_N of a run folder; empty = last */
+    char tasks[8];       /* --tasks train|test|all of the environment's family; empty = env.task */
+    int64_t split_seed;  /* --env.split-seed of these */
     char preset[32];     /* --preset: acting preset of the method ("notebook", "paper"); empty = its
                             default */
 } ppi_eval_options;

@@ -70,7 +70,17 @@ static pp_status write_model(ppi_jsonw *w, const ppi_eval_job *job) {
     return PP_OK;
 }
 
-static void write_environment(ppi_jsonw *w, const ppi_eval_play *g) {
+/* Which task of a family was played, or which side of its split. */
+static void write_tasks(ppi_jsonw *w, const pp_env_spec *s, const ppi_eval_options *o) {
+    if (o->tasks[0] == '\0') {
+        ppi_jsonw_key_i64(w, "task", s->task);
+        return;
+    }
+    ppi_jsonw_key_string(w, "tasks", o->tasks);
+    ppi_jsonw_key_i64(w, "split_seed", o->split_seed);
+}
+
+static void write_environment(ppi_jsonw *w, const ppi_eval_play *g, const ppi_eval_options *o) {
     const pp_env_spec *s = &g->spec;
     const bool atari = strncmp(g->env, "ale/", 4) == 0;
     open_object(w, "environment");
@@ -93,6 +103,7 @@ static void write_environment(ppi_jsonw *w, const ppi_eval_play *g) {
     ppi_jsonw_key_i64(w, "cap_frames", (int64_t)s->max_steps * s->frame_skip);
     ppi_jsonw_key_i64(w, "mode", s->mode);
     ppi_jsonw_key_i64(w, "difficulty", s->difficulty);
+    if (s->task_count != 1) write_tasks(w, s, o);
     ppi_jsonw_key(w, "action_set");
     ppi_jsonw_array_begin(w);
     for (int i = 0; i < s->min_actions; i++) ppi_jsonw_i64(w, s->action_list[i]);
@@ -150,7 +161,7 @@ static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eva
     ppi_score_reference reference;
     PPI_TRY(ppi_eval_reference(&reference, g->env, job->eval.carnival));
     ppi_jsonw_object_begin(w);
-    write_environment(w, g);
+    write_environment(w, g, &job->eval);
     write_episodes(w, g, n);
     open_object(w, "honesty");
     ppi_jsonw_key_i64(w, "distinct_episodes", sum->distinct);

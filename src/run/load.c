@@ -40,6 +40,12 @@ pp_status ppi_loaded_select(ppi_loaded *l, const char *run, const char *which) {
     return PP_OK;
 }
 
+/* Small networks trained online act in the arithmetic they learned in unless told otherwise. */
+static ppi_dtype_policy policy_of(const ppi_checkpoint_state *state, int dtype) {
+    if (dtype == PPI_DTYPE_AUTO && state->online) return state->policy;
+    return ppi_dtype_is_bf16(dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32;
+}
+
 pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset, uint64_t seed,
                             int dtype, int threads) {
     if (l->random) return PP_OK;
@@ -57,8 +63,10 @@ pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset,
         .options = l->options,
         .obs = l->checkpoint.state.obs,
         .seed = seed,
-        .policy = ppi_dtype_is_bf16(dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32,
+        .policy = policy_of(&l->checkpoint.state, dtype),
         .threads = threads,
+        .actions = l->checkpoint.state.actions,
+        .games = l->checkpoint.state.online ? (int32_t)l->checkpoint.state.n_games : 0,
     };
     PPI_TRY(ppi_agent_create(&l->agent, &cfg));
     PPI_TRY(ppi_checkpoint_load(&l->checkpoint, ppi_agent_params(l->agent), false));
@@ -73,12 +81,33 @@ void ppi_loaded_close(ppi_loaded *l) {
     memset(l, 0, sizeof *l);
 }
 
+int32_t ppi_loaded_game(const ppi_loaded *l, const char *env_id) {
+    const ppi_checkpoint_state *state = &l->checkpoint.state;
+    for (int64_t i = 0; !l->random && state->online && i < state->n_games; i++) {
+        if (strcmp(state->games[i], env_id) == 0) return (int32_t)i;
+    }
+    return -1;
+}
+
+bool ppi_loaded_pads(const ppi_loaded *l) {
+    const ppi_checkpoint_state *state = &l->checkpoint.state;
+    if (l->random || !state->online || state->obs.type != PP_OBS_PLANES) return false;
+    for (int64_t i = 0; i < state->n_games; i++) {
+        const int32_t *board = state->board[i];
+        if (board[0] != state->obs.h || board[1] != state->obs.w || board[2] != state->obs.c)
+            return true;
+    }
+    return false;
+}
+
 pp_status ppi_protocol_apply(ppi_env_options *env, const ppi_options *set, const ppi_loaded *l,
                              const char *env_id, const char **name) {
     ppi_episode_rules rules;
     if (!l->random && !ppi_options_was_set(set, "env.view")) {
-        env->view =
-            strcmp(l->checkpoint.state.obs.view, "grey84") == 0 ? PPI_VIEW_GREY84 : PPI_VIEW_PLANES;
+        snprintf(env->view, sizeof env->view, "%s", l->checkpoint.state.obs.view);
+    }
+    if (!l->random && !ppi_options_was_set(set, "env.task") && ppi_loaded_game(l, env_id) >= 0) {
+        env->task = l->checkpoint.state.task;
     }
     *name = ppi_protocol_name(ppi_protocol_in_force(env_id, env->protocol));
     return ppi_episode_rules_for(&rules, env_id, env);

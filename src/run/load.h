@@ -30,6 +30,11 @@ pp_status ppi_loaded_select(ppi_loaded *l, const char *run, const char *which);
 pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset, uint64_t seed,
                             int dtype, int threads);
 void ppi_loaded_close(ppi_loaded *l);
+/* Index of an environment id among the games an online agent was trained on, -1 for another one.
+ */
+int32_t ppi_loaded_game(const ppi_loaded *l, const char *env_id);
+/* True for an agent trained on padded boards: smaller ones are padded for it. */
+bool ppi_loaded_pads(const ppi_loaded *l);
 
 /* What a job that acts with a trained agent starts from. */
 typedef struct ppi_acting {
@@ -44,8 +49,8 @@ typedef struct ppi_acting {
 pp_status ppi_acting_open(ppi_acting *a, const char *run, const ppi_option_table *table, void *options);
 void ppi_acting_close(ppi_acting *a);
 
-/* Puts the view of the agent into the environment options unless env.view was set by hand. *name is
-   the protocol in force for the environment (static). */
+/* Puts the view of the agent, and the task it was trained on, into the environment options unless
+   env.view and env.task were set by hand. *name is the protocol in force for the environment (static). */
 pp_status ppi_protocol_apply(ppi_env_options *env, const ppi_options *set, const ppi_loaded *l,
                              const char *env_id, const char **name);
 

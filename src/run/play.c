@@ -66,6 +66,10 @@ const ppi_play_options *ppi_play_job_play_options(const ppi_play_job *job) {
     return &job->play;
 }
 
+const ppi_env_options *ppi_play_job_env_options(const ppi_play_job *job) {
+    return &job->from.env;
+}
+
 pp_status ppi_play(ppi_play_job *job, ppi_frame_fn frame, void *ctx, ppi_episode_result *results) {
     const char *protocol = NULL;
     if (job->play.env[0] == '\0')
@@ -88,6 +92,8 @@ pp_status ppi_play(ppi_play_job *job, ppi_frame_fn frame, void *ctx, ppi_episode
         .agent = job->from.loaded.agent,
         .env = job->play.env,
         .env_options = &job->from.env,
+        .game = ppi_loaded_game(&job->from.loaded, job->play.env),
+        .pad = ppi_loaded_pads(&job->from.loaded),
         .episodes = job->play.episodes,
         .seed = (uint64_t)job->play.seed,
         .envs = 1,

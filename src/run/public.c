@@ -1,11 +1,13 @@
 /* The public calls of polyplay/agent.h: one agent in one environment. */
 #include <polyplay/agent.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "env/vec.h"
+#include "run/board.h"
 #include "run/load.h"
 #include "run/train.h"
 
@@ -16,6 +18,8 @@ struct pp_agent {
 
 struct pp_game {
     ppi_vec *vec;
+    ppi_obs_spec obs; /* of the agent */
+    uint8_t *padded;  /* what the agent sees, NULL when it is what the game shows */
 };
 
 /* Refuses a missing argument of a public call. */
@@ -78,16 +82,25 @@ pp_status pp_agent_observe(pp_agent *agent, int32_t action, double reward, const
 static pp_status open_game(pp_game *g, const char *id, const pp_agent *agent) {
     ppi_env_options env;
     ppi_env_options_default(&env);
-    if (agent != NULL && strcmp(agent->loaded.checkpoint.state.obs.view, "grey84") == 0)
-        env.view = PPI_VIEW_GREY84;
+    if (agent != NULL)
+        snprintf(env.view, sizeof env.view, "%s", agent->loaded.checkpoint.state.obs.view);
     PPI_TRY(ppi_vec_create(&g->vec, &id, 1, &env, 1));
     if (agent == NULL) return PP_OK;
-    const ppi_obs_spec *want = &agent->loaded.checkpoint.state.obs;
     const pp_env_spec *spec = ppi_vec_spec(g->vec, 0);
-    if (spec->obs_h == want->h && spec->obs_w == want->w && spec->obs_c == want->c) return PP_OK;
-    return ppi_fail(
-        PP_ERR_SHAPE, "%s shows %dx%dx%d observations, the agent was trained on %dx%dx%d", id,
-        spec->obs_h, spec->obs_w, spec->obs_c, (int)want->h, (int)want->w, (int)want->c);
+    uint8_t legal[PP_ENV_ACTIONS] = {0};
+    g->obs = agent->loaded.checkpoint.state.obs;
+    for (int k = 0; k < spec->min_actions; k++) legal[spec->action_list[k]] = 1;
+    PPI_TRY(ppi_agent_act_game(agent->loaded.agent, 0, ppi_loaded_game(&agent->loaded, id), legal));
+    if (ppi_board_same(&g->obs, spec)) return PP_OK;
+    if (!ppi_loaded_pads(&agent->loaded)) {
+        return ppi_fail(PP_ERR_SHAPE,
+                        "%s shows %dx%dx%d observations, the agent was trained on %dx%dx%d", id,
+                        spec->obs_h, spec->obs_w, spec->obs_c, (int)g->obs.h, (int)g->obs.w,
+                        (int)g->obs.c);
+    }
+    PPI_TRY(ppi_board_check(&g->obs, spec));
+    g->padded = ppi_calloc(1, (size_t)ppi_obs_bytes(&g->obs));
+    return g->padded == NULL ? ppi_oom("a padded board") : PP_OK;
 }
 
 pp_status pp_game_open(pp_game **out, const char *id, const pp_agent *agent) {
@@ -108,6 +121,7 @@ pp_status pp_game_open(pp_game **out, const char *id, const pp_agent *agent) {
 void pp_game_close(pp_game *game) {
     if (game == NULL) return;
     if (game->vec != NULL) ppi_vec_destroy(game->vec);
+    ppi_free(game->padded);
     ppi_free(game);
 }
 
@@ -135,5 +149,8 @@ pp_status pp_game_step(pp_game *game, int32_t action, pp_env_result *result) {
 }
 
 const uint8_t *pp_game_obs(const pp_game *game) {
-    return ppi_vec_obs(game->vec);
+    const uint8_t *native = ppi_vec_obs(game->vec);
+    if (game->padded == NULL) return native;
+    ppi_board_pad(game->padded, &game->obs, native, ppi_vec_spec(game->vec, 0));
+    return game->padded;
 }

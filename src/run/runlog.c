@@ -32,6 +32,17 @@ struct ppi_runlog {
     int n_columns;
 };
 
+void ppi_run_dir_default(char *out, size_t size, const char *env, const char *method,
+                         int64_t seed) {
+    char flat[64];
+    snprintf(flat, sizeof flat, "%.60s", env);
+    for (char *c = flat; *c != '\0'; c++) {
+        if (*c == '/') *c = '-';
+    }
+    snprintf(out, size, "runs/%s__%s__%" PRId64 "__%lld", flat, method, seed,
+             (long long)ppi_clock_wall());
+}
+
 bool ppi_run_dir_used(const char *dir) {
     ppi_dir_listing list = {0};
     if (!ppi_dir_exists(dir)) return ppi_file_exists(dir);

@@ -4,6 +4,7 @@
 #define PPI_RUN_RUNLOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <polyplay/status.h>
@@ -45,6 +46,11 @@ pp_status ppi_runlog_step(ppi_runlog *log, int64_t step, int64_t frames, double 
    are left out. */
 pp_status ppi_runlog_eval(ppi_runlog *log, int64_t step, int64_t frames, double wall,
                           const ppi_figure *figures, int n);
+
+/* The name of a run folder nobody named: runs/<env>__<method>__<seed>__<unix time>, env being an
+ * environment id or "mix". */
+void ppi_run_dir_default(char *out, size_t size, const char *env, const char *method,
+                         int64_t seed);
 
 /* True when the folder exists and holds anything. */
 bool ppi_run_dir_used(const char *dir);

@@ -14,6 +14,7 @@
 #include "base/signal.h"
 #include "env/protocol.h"
 #include "run/checkpoint.h"
+#include "run/resume.h"
 #include "run/runlog.h"
 #include "run/train_job.h"
 
@@ -59,64 +60,13 @@ static bool eval_due(const trainer *t) {
 
 /* --- preparation ------------------------------------------------------------------------------ */
 
-/* runs/<env or mix>__<method>__<seed>__<unix time> */
-static pp_status default_run_dir(trainer *t) {
-    const ppi_train_options *run = &t->job->run;
-    char env[64] = "mix";
-    bool one = true;
+/* The environment of all datasets, or "mix". */
+static const char *env_of_data(const trainer *t) {
     const char *first = ppi_dataset_info(t->datasets[0])->env;
-    for (int i = 1; i < t->n_datasets; i++)
-        one = one && strcmp(ppi_dataset_info(t->datasets[i])->env, first) == 0;
-    if (one) {
-        snprintf(env, sizeof env, "%.60s", first);
-        for (char *c = env; *c != '\0'; c++) {
-            if (*c == '/') *c = '-';
-        }
+    for (int i = 1; i < t->n_datasets; i++) {
+        if (strcmp(ppi_dataset_info(t->datasets[i])->env, first) != 0) return "mix";
     }
-    snprintf(t->run_dir, sizeof t->run_dir, "runs/%s__%s__%" PRId64 "__%lld", env,
-             t->job->method->name, run->seed, (long long)ppi_clock_wall());
-    return PP_OK;
-}
-
-/* Settles the run folder and what to resume from; *ck is opened when *resumed. */
-static pp_status find_resume(trainer *t, ppi_checkpoint *ck, bool *resumed) {
-    ppi_train_options *run = &t->job->run;
-    const bool automatic = strcmp(run->resume, "auto") == 0;
-    *resumed = false;
-    snprintf(t->run_dir, sizeof t->run_dir, "%s", run->out);
-    if (run->resume[0] == '\0') {
-        if (!ppi_run_dir_used(t->run_dir)) return PP_OK;
-        return ppi_fail(
-            PP_ERR_EXISTS,
-            "the run folder '%s' is not empty; go on with --resume auto, or choose another --out",
-            t->run_dir);
-    }
-    if (automatic && t->run_dir[0] == '\0') {
-        return ppi_fail(PP_ERR_ARGUMENT, "--resume auto needs --out, the run folder to go on with");
-    }
-    const char *from = automatic ? t->run_dir : run->resume;
-    pp_status s = automatic && !ppi_dir_exists(from) ? PP_ERR_NOT_FOUND
-                                                     : ppi_checkpoint_open(ck, from, false);
-    if (automatic && s == PP_ERR_NOT_FOUND) {
-        ppi_log(PPI_LOG_INFO, "no checkpoint in %s, starting at step 0", t->run_dir);
-        return PP_OK;
-    }
-    PPI_TRY(s);
-    *resumed = true;
-    snprintf(t->checkpoint, sizeof t->checkpoint, "%s", ck->folder);
-    if (t->run_dir[0] == '\0') ppi_checkpoint_run_dir(t->run_dir, ck->folder);
-    if (t->run_dir[0] == '\0') {
-        return ppi_fail(PP_ERR_ARGUMENT, "the checkpoint '%s' is in no run folder; say --out",
-                        ck->folder);
-    }
-    if (ck->method != t->job->method) {
-        return ppi_fail(PP_ERR_ARGUMENT, "'%s' is a run of method %s, not %s", ck->folder,
-                        ck->method->name, t->job->method->name);
-    }
-    char own[PPI_PATH_SIZE];
-    PPI_TRY(ppi_path_join(own, sizeof own, t->run_dir, "checkpoints", ppi_path_base(ck->folder)));
-    t->same_run = ppi_dir_exists(own);
-    return ppi_checkpoint_all_options(ck, t->job->set);
+    return first;
 }
 
 static pp_status open_data(trainer *t) {
@@ -181,6 +131,12 @@ pp_status ppi_train_job_resolve(ppi_train_job *job) {
         return ppi_fail(PP_ERR_ARGUMENT, "the options are of method %s, the command trains %s",
                         job->run.method, job->method->name);
     }
+    if (job->run.env[0] != '\0') {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s learns from recorded data: use --data; --env is for methods that learn "
+                        "while they play (polyplay info --methods), --eval.env for evaluations",
+                        job->method->name);
+    }
     PPI_TRY(ppi_method_apply_recipe(job->method, job->set, job->run.model));
     if (job->run.batch > 0) return PP_OK;
     char text[32];
@@ -224,7 +180,10 @@ static pp_status load_parts(trainer *t, const ppi_checkpoint *ck, bool resumed) 
     const ppi_train_options *run = &t->job->run;
     PPI_TRY(ppi_train_job_resolve(t->job));
     PPI_TRY(open_data(t));
-    if (t->run_dir[0] == '\0') PPI_TRY(default_run_dir(t));
+    if (t->run_dir[0] == '\0') {
+        ppi_run_dir_default(t->run_dir, sizeof t->run_dir, env_of_data(t), t->job->method->name,
+                            run->seed);
+    }
     PPI_TRY(make_agent(t));
     PPI_TRY(make_sampler(t));
     PPI_TRY(ppi_agent_train_setup(t->agent, run->batch, run->steps));
@@ -236,13 +195,18 @@ static pp_status load_parts(trainer *t, const ppi_checkpoint *ck, bool resumed) 
 
 /* Everything a run needs, short of its folder. */
 static pp_status load_all(trainer *t) {
-    ppi_checkpoint ck = {0};
-    bool resumed = false;
+    const ppi_train_options *run = &t->job->run;
+    ppi_resume from;
     t->saved_step = -1;
     t->state.best_score = NAN;
-    pp_status s = find_resume(t, &ck, &resumed);
-    if (s == PP_OK) s = load_parts(t, &ck, resumed);
-    ppi_checkpoint_close(&ck);
+    pp_status s = ppi_resume_find(&from, run->out, run->resume, t->job->method, t->job->set);
+    if (s == PP_OK) {
+        memcpy(t->run_dir, from.run_dir, sizeof t->run_dir);
+        if (from.resumed) memcpy(t->checkpoint, from.ck.folder, sizeof t->checkpoint);
+        t->same_run = from.same_run;
+        s = load_parts(t, &from.ck, from.resumed);
+    }
+    ppi_checkpoint_close(&from.ck);
     return s;
 }
 

@@ -20,6 +20,7 @@ typedef struct ppi_train_options {
     char method[32];          /* set by ppi_train_job_create, shown in the resolved options */
     char model[32];           /* --model: size, "small" */
     char data[8192];          /* --data: folders, Minari ids, globs; comma list */
+    char env[64];             /* --env: refused, for methods that learn from games */
     int64_t steps;            /* --steps: update steps */
     int64_t batch;            /* --batch: windows per step */
     char out[1024];           /* --out: run folder; empty = a name under runs/ */
@@ -40,7 +41,7 @@ extern const ppi_option_table ppi_train_option_table;
 typedef struct ppi_train_job ppi_train_job;
 
 /* Makes a job for a method ("mgdt", "bc") with every option at its default. An unknown method is
-   PP_ERR_NOT_FOUND with the nearest name. */
+   PP_ERR_NOT_FOUND with the nearest name, one that learns from games PP_ERR_ARGUMENT. */
 pp_status ppi_train_job_create(ppi_train_job **out, const char *method);
 void ppi_train_job_destroy(ppi_train_job *job);
 /* All options of the job (run, data, method, optimiser), to be filled by ppi_options_parse_args. */

@@ -30,6 +30,12 @@ static const ppi_option rows[] = {
      .size = 8192,
      .def = "",
      .help = "Datasets: folders, Minari ids or globs, separated by commas."},
+    {.name = "env",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(env),
+     .size = 64,
+     .def = "",
+     .help = "Not for this method: it learns from recorded data."},
     {.name = "steps",
      .type = PPI_OPT_I64,
      .offset = FIELD(steps),
@@ -141,6 +147,11 @@ pp_status ppi_train_job_create(ppi_train_job **out, const char *method) {
     *out = NULL;
     const ppi_method *found = NULL;
     PPI_TRY(ppi_method_find(&found, method));
+    if (found->learner != NULL) {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "method %s learns from games: polyplay train %s --env NAME", found->name,
+                        found->name);
+    }
     ppi_train_job *job = ppi_calloc(1, sizeof *job);
     if (job == NULL) return ppi_oom("a training job");
     job->method = found;

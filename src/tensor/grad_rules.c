@@ -114,6 +114,11 @@ static void ppi_grad_softmax(ppi_graph *g, const ppi_node *n, const ppi_value *d
     dx[0] = one(g, PPI_OP_SOFTMAX_GRAD, 2, (ppi_value[]){dy[0], n->out[0]}, NULL, NULL);
 }
 
+static void ppi_grad_log_softmax(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
+    (void)need;
+    dx[0] = one(g, PPI_OP_LOG_SOFTMAX_GRAD, 2, (ppi_value[]){dy[0], n->out[0]}, NULL, NULL);
+}
+
 static void ppi_grad_attention(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
     const ppi_value in[6] = {dy[0], n->in[0], n->in[1], n->in[2], n->out[0], n->out[1]};
     ppi_value out[PPI_MAX_OUTPUTS];
@@ -143,6 +148,25 @@ static void ppi_grad_conv2d(ppi_graph *g, const ppi_node *n, const ppi_value *dy
     if (need[0]) dx[0] = one(g, PPI_OP_CONV2D_GRAD_X, 2, (ppi_value[]){d, n->in[1]}, &p, NULL);
     if (need[1]) dx[1] = one(g, PPI_OP_CONV2D_GRAD_W, 2, (ppi_value[]){d, n->in[0]}, &p, shape_of(g, n->in[1]));
     if (n->n_in > 2 && need[2]) dx[2] = sum_like(g, d, n->in[2]);
+}
+
+static void ppi_grad_max_pool2d(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
+    (void)need;
+    dx[0] = one(g, PPI_OP_MAX_POOL2D_GRAD, 2, (ppi_value[]){dy[0], n->out[1]}, &n->params, NULL);
+}
+
+static void ppi_grad_pick(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
+    if (need[0]) dx[0] = one(g, PPI_OP_PICK_GRAD, 2, (ppi_value[]){dy[0], n->in[1]}, NULL, shape_of(g, n->in[0]));
+}
+
+static void ppi_grad_lstm(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
+    const ppi_value in[6] = {dy[0], n->out[1], n->out[2], n->in[1], n->in[3], n->in[4]};
+    ppi_value out[PPI_MAX_OUTPUTS];
+    if (ppi_node_add(g, PPI_OP_LSTM_GRAD, 6, in, NULL, NULL, out) != PP_OK) return;
+    if (need[0]) dx[0] = out[0];
+    if (need[1]) dx[1] = one(g, PPI_OP_LSTM_GRAD_W, 4, (ppi_value[]){out[0], n->out[0], n->in[2], n->in[4]}, NULL, NULL);
+    if (need[2]) dx[2] = out[1];
+    if (need[3]) dx[3] = out[2];
 }
 
 #define ppi_grad_none NULL

@@ -358,6 +358,8 @@ ppi_value ppi_concat(ppi_graph *g, const ppi_value *x, int n, int axis) {
 ppi_value ppi_add(ppi_graph *g, ppi_value a, ppi_value b) { return one(g, PPI_OP_ADD, 2, (ppi_value[]){a, b}, NULL, NULL); }
 ppi_value ppi_mul(ppi_graph *g, ppi_value a, ppi_value b) { return one(g, PPI_OP_MUL, 2, (ppi_value[]){a, b}, NULL, NULL); }
 
+ppi_value ppi_sub(ppi_graph *g, ppi_value a, ppi_value b) { return ppi_add(g, a, ppi_scale(g, b, -1.0f)); }
+
 ppi_value ppi_scale(ppi_graph *g, ppi_value x, float alpha) {
     return unary(g, PPI_OP_SCALE, x, &(ppi_op_params){.scale = {alpha}}, NULL);
 }
@@ -389,6 +391,7 @@ ppi_value ppi_layer_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value of
 }
 
 ppi_value ppi_softmax(ppi_graph *g, ppi_value x) { return unary(g, PPI_OP_SOFTMAX, x, NULL, NULL); }
+ppi_value ppi_log_softmax(ppi_graph *g, ppi_value x) { return unary(g, PPI_OP_LOG_SOFTMAX, x, NULL, NULL); }
 
 ppi_value ppi_attention(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask) {
     ppi_op_params p = {.attention = {heads, scale, {.kind = PPI_MASK_FULL, .drop_slot = -1}}};
@@ -410,6 +413,31 @@ ppi_value ppi_dropout(ppi_graph *g, ppi_value x, float p) {
 }
 
 ppi_value ppi_conv2d(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, int stride, int pad, ppi_act act) {
-    ppi_op_params p = {.conv = {stride, pad, act, 0, 0}};
+    const ppi_op_params p = {.conv = {.stride = stride, .pad = pad, .act = act}};
     return one(g, PPI_OP_CONV2D, b == PPI_NONE ? 2 : 3, (ppi_value[]){x, w, b}, &p, NULL);
+}
+
+ppi_value ppi_conv2d_same(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, int stride, ppi_act act) {
+    const ppi_op_params p = {.conv = {.stride = stride, .act = act, .same = true}};
+    return one(g, PPI_OP_CONV2D, b == PPI_NONE ? 2 : 3, (ppi_value[]){x, w, b}, &p, NULL);
+}
+
+ppi_value ppi_max_pool2d(ppi_graph *g, ppi_value x, int kernel, int stride, bool same) {
+    const ppi_op_params p = {.pool = {.kernel = kernel, .stride = stride, .same = same}};
+    return unary(g, PPI_OP_MAX_POOL2D, x, &p, NULL);
+}
+
+ppi_value ppi_pick(ppi_graph *g, ppi_value x, ppi_value ids) { return one(g, PPI_OP_PICK, 2, (ppi_value[]){x, ids}, NULL, NULL); }
+
+ppi_value ppi_one_hot(ppi_graph *g, ppi_value x, int parts, const int32_t *size) {
+    ppi_op_params p = {.one_hot = {.parts = parts}};
+    for (int i = 0; i < parts && i < PPI_MAX_PARTS; i++) p.one_hot.size[i] = size[i];
+    return unary(g, PPI_OP_ONE_HOT, x, &p, NULL);
+}
+
+ppi_value ppi_lstm(ppi_graph *g, ppi_value x_gates, ppi_value w_h, ppi_value h0, ppi_value c0, ppi_value reset, ppi_value *c) {
+    ppi_value out[PPI_MAX_OUTPUTS] = {PPI_NONE, PPI_NONE, PPI_NONE};
+    (void)ppi_node_add(g, PPI_OP_LSTM, 5, (ppi_value[]){x_gates, w_h, h0, c0, reset}, NULL, NULL, out);
+    if (c) *c = out[1];
+    return out[0];
 }

@@ -75,6 +75,7 @@ ppi_value ppi_slice(ppi_graph *g, ppi_value x, int axis, int64_t start, int64_t 
 ppi_value ppi_take_rows(ppi_graph *g, ppi_value x, ppi_row_list rows, ppi_shape shape);
 ppi_value ppi_concat(ppi_graph *g, const ppi_value *x, int n, int axis);
 ppi_value ppi_add(ppi_graph *g, ppi_value a, ppi_value b);
+ppi_value ppi_sub(ppi_graph *g, ppi_value a, ppi_value b); /* a - b, as an add of a scaled b */
 ppi_value ppi_mul(ppi_graph *g, ppi_value a, ppi_value b);
 ppi_value ppi_scale(ppi_graph *g, ppi_value x, float alpha);
 ppi_value ppi_reduce_to(ppi_graph *g, ppi_value x, ppi_shape shape);
@@ -86,11 +87,24 @@ ppi_value ppi_matmul(ppi_graph *g, ppi_value a, ppi_value b, bool trans_a, bool 
 ppi_value ppi_activation(ppi_graph *g, ppi_value x, ppi_act act);
 ppi_value ppi_layer_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value offset, float eps);
 ppi_value ppi_softmax(ppi_graph *g, ppi_value x);
+ppi_value ppi_log_softmax(ppi_graph *g, ppi_value x);
 ppi_value ppi_attention(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask);
 ppi_value ppi_embedding(ppi_graph *g, ppi_value table, ppi_value ids);
 ppi_value ppi_cross_entropy(ppi_graph *g, ppi_value logits, ppi_value targets); /* -> [N] */
 ppi_value ppi_dropout(ppi_graph *g, ppi_value x, float p); /* p = 0 returns x; each call is a new site */
 ppi_value ppi_conv2d(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, int stride, int pad, ppi_act act);
+/* The same with SAME padding: ceil(H / stride) by ceil(W / stride) results, the odd zero row at the end. */
+ppi_value ppi_conv2d_same(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, int stride, ppi_act act);
+/* Largest of each window, without padding or with SAME padding; the gradient goes to the first largest. */
+ppi_value ppi_max_pool2d(ppi_graph *g, ppi_value x, int kernel, int stride, bool same);
+/* x [N,A] or [N,A,D], ids i32 [N] -> row ids[n] of each: [N] or [N,D]. */
+ppi_value ppi_pick(ppi_graph *g, ppi_value x, ppi_value ids);
+/* x u8 or i32 [...,C] -> f32: component c as size[c % parts] numbers, 1 at its value (clamped), 0 elsewhere, side by side. */
+ppi_value ppi_one_hot(ppi_graph *g, ppi_value x, int parts, const int32_t *size);
+/* x_gates = x w_x + b of every step [B,T,4H], gates in the order i, f, g, o; w_h [H,4H]; h0, c0 [B,H]; reset u8 or i32
+   [B,T]: not 0 = a new episode, h and c are zero before step t. Returns h [B,T,H] and, where c is not NULL, the cells
+   [B,T,H], through which no gradient goes. */
+ppi_value ppi_lstm(ppi_graph *g, ppi_value x_gates, ppi_value w_h, ppi_value h0, ppi_value c0, ppi_value reset, ppi_value *c);
 
 /* General form, used by gradient rules: appends a node and fills out[]; output dtypes as the shape rule says.
    `shape` is the wanted output shape for the ops that need one (RESHAPE, REDUCE_TO, BROADCAST_TO, CONV2D_GRAD_W), else NULL. */

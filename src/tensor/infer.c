@@ -211,6 +211,7 @@ static pp_status ppi_infer_linear(ppi_infer *s) {
     const ppi_shape *x = shape_in(s, 0);
     const ppi_shape *w = shape_in(s, 1);
     if (w->ndim != 2 || last_dim(x) != w->dim[0]) return bad(s, "x [...,K] and w [K,N]");
+    if (s->params->act.act == PPI_ACT_HUBER) return ppi_fail(PP_ERR_ARGUMENT, "linear takes no huber loss as its activation");
     if (s->n_in > 2 && (shape_in(s, 2)->ndim != 1 || shape_in(s, 2)->dim[0] != w->dim[1])) return bad(s, "a bias [N]");
     for (int i = 0; i < 2; i++) {
         s->shape[i] = *x;
@@ -363,7 +364,10 @@ static pp_status ppi_infer_cross_entropy_grad(ppi_infer *s) {
     return PP_OK;
 }
 
-static int64_t conv_out(int64_t size, int64_t kernel, int stride, int pad) { return (size + 2 * pad - kernel) / stride + 1; }
+/* Results along a dimension of `size`. */
+static int64_t conv_out(int64_t size, int64_t kernel, int stride, int pad, bool same) {
+    return same ? (size + stride - 1) / stride : (size + 2 * pad - kernel) / stride + 1;
+}
 
 static pp_status ppi_infer_conv2d(ppi_infer *s) {
     PPI_TRY(need_float(s, 0, s->n_in));
@@ -371,14 +375,16 @@ static pp_status ppi_infer_conv2d(ppi_infer *s) {
     const ppi_shape *w = shape_in(s, 1);
     const int stride = s->params->conv.stride;
     const int pad = s->params->conv.pad;
+    const bool same = s->params->conv.same;
     if (x->ndim != 4 || w->ndim != 4 || x->dim[3] != w->dim[2]) return bad(s, "x [B,H,W,C] and w [KH,KW,C,O]");
     if (s->n_in > 2 && (shape_in(s, 2)->ndim != 1 || shape_in(s, 2)->dim[0] != w->dim[3])) return bad(s, "a bias [O]");
     if (stride < 1 || pad < 0) return ppi_fail(PP_ERR_ARGUMENT, "conv2d: stride %d, padding %d", stride, pad);
     if (s->params->conv.act != PPI_ACT_NONE && s->params->conv.act != PPI_ACT_RELU) return ppi_fail(PP_ERR_ARGUMENT, "conv2d takes no activation or relu");
-    if (x->dim[1] + 2 * pad < w->dim[0] || x->dim[2] + 2 * pad < w->dim[1]) return bad(s, "an image at least as large as the kernel");
+    if (!same && (x->dim[1] + 2 * pad < w->dim[0] || x->dim[2] + 2 * pad < w->dim[1])) return bad(s, "an image at least as large as the kernel");
     s->params->conv.h = x->dim[1];
     s->params->conv.w = x->dim[2];
-    s->shape[0] = ppi_shape4(x->dim[0], conv_out(x->dim[1], w->dim[0], stride, pad), conv_out(x->dim[2], w->dim[1], stride, pad), w->dim[3]);
+    s->shape[0] = ppi_shape4(x->dim[0], conv_out(x->dim[1], w->dim[0], stride, pad, same), conv_out(x->dim[2], w->dim[1], stride, pad, same),
+                             w->dim[3]);
     s->dtype[0] = PPI_F32;
     return PP_OK;
 }
@@ -399,6 +405,123 @@ static pp_status ppi_infer_conv2d_grad_w(ppi_infer *s) {
         return bad(s, "dy [B,OH,OW,O], x [B,H,W,C] and a target [KH,KW,C,O]");
     }
     s->shape[0] = *s->want;
+    s->dtype[0] = PPI_F32;
+    return PP_OK;
+}
+
+static pp_status ppi_infer_max_pool2d(ppi_infer *s) {
+    PPI_TRY(need_float(s, 0, 1));
+    const ppi_shape *x = shape_in(s, 0);
+    const int kernel = s->params->pool.kernel;
+    const int stride = s->params->pool.stride;
+    const bool same = s->params->pool.same;
+    if (x->ndim != 4) return bad(s, "x [B,H,W,C]");
+    if (kernel < 1 || kernel > 15 || stride < 1) return ppi_fail(PP_ERR_ARGUMENT, "max_pool2d: kernel %d (1 to 15), stride %d", kernel, stride);
+    if (!same && (x->dim[1] < kernel || x->dim[2] < kernel)) return bad(s, "an image at least as large as the window");
+    s->params->pool.h = x->dim[1];
+    s->params->pool.w = x->dim[2];
+    s->shape[0] = ppi_shape4(x->dim[0], conv_out(x->dim[1], kernel, stride, 0, same), conv_out(x->dim[2], kernel, stride, 0, same), x->dim[3]);
+    s->shape[1] = s->shape[0];
+    s->dtype[0] = s->in[0]->dtype;
+    s->dtype[1] = PPI_U8;
+    return PP_OK;
+}
+
+static pp_status ppi_infer_max_pool2d_grad(ppi_infer *s) {
+    const ppi_shape *dy = shape_in(s, 0);
+    PPI_TRY(need_float(s, 0, 1));
+    if (dy->ndim != 4 || s->in[1]->dtype != PPI_U8 || !ppi_shape_equal(dy, shape_in(s, 1))) return bad(s, "dy [B,OH,OW,C] and u8 places of its shape");
+    s->shape[0] = ppi_shape4(dy->dim[0], s->params->pool.h, s->params->pool.w, dy->dim[3]);
+    s->dtype[0] = s->in[0]->dtype;
+    return PP_OK;
+}
+
+/* True when y is x without its second dimension. */
+static bool picked_of(const ppi_shape *y, const ppi_shape *x) {
+    return (x->ndim == 2 || x->ndim == 3) && y->ndim == x->ndim - 1 && y->dim[0] == x->dim[0] && (x->ndim == 2 || y->dim[1] == x->dim[2]);
+}
+
+static pp_status ppi_infer_pick(ppi_infer *s) {
+    const ppi_shape *x = shape_in(s, 0);
+    PPI_TRY(need_float(s, 0, 1));
+    const ppi_shape y = {x->ndim - 1, {x->dim[0], x->dim[2]}};
+    if (!picked_of(&y, x) || s->in[1]->dtype != PPI_I32 || shape_in(s, 1)->ndim != 1 || shape_in(s, 1)->dim[0] != x->dim[0]) {
+        return bad(s, "x [N,A] or [N,A,D] and i32 ids [N]");
+    }
+    s->shape[0] = y;
+    s->dtype[0] = s->in[0]->dtype;
+    return PP_OK;
+}
+
+static pp_status ppi_infer_pick_grad(ppi_infer *s) {
+    PPI_TRY(need_float(s, 0, 1));
+    if (!s->want || !picked_of(shape_in(s, 0), s->want) || s->in[1]->dtype != PPI_I32) return bad(s, "dy, i32 ids [N] and a target [N,A] or [N,A,D]");
+    s->shape[0] = *s->want;
+    s->dtype[0] = s->in[0]->dtype;
+    return PP_OK;
+}
+
+/* True for flags [B,T]. */
+static bool reset_fits(const ppi_value_info *reset, const ppi_shape *x) {
+    return (reset->dtype == PPI_U8 || reset->dtype == PPI_I32) && reset->shape.ndim == 2 && reset->shape.dim[0] == x->dim[0] &&
+           reset->shape.dim[1] == x->dim[1];
+}
+
+static bool is_matrix(const ppi_shape *s, int64_t rows, int64_t cols) { return s->ndim == 2 && s->dim[0] == rows && s->dim[1] == cols; }
+
+static pp_status ppi_infer_lstm(ppi_infer *s) {
+    PPI_TRY(need_float(s, 0, 4));
+    const ppi_shape *x = shape_in(s, 0);
+    const int64_t h = shape_in(s, 1)->dim[0];
+    if (x->ndim != 3 || !is_matrix(shape_in(s, 1), h, x->dim[2]) || x->dim[2] != 4 * h || !is_matrix(shape_in(s, 2), x->dim[0], h) ||
+        !is_matrix(shape_in(s, 3), x->dim[0], h) || !reset_fits(s->in[4], x)) {
+        return bad(s, "gates [B,T,4H], w [H,4H], h0 and c0 [B,H], reset u8 or i32 [B,T]");
+    }
+    for (int i = 0; i < 3; i++) {
+        s->shape[i] = ppi_shape3(x->dim[0], x->dim[1], i < 2 ? h : 4 * h);
+        s->dtype[i] = PPI_F32;
+    }
+    return PP_OK;
+}
+
+static pp_status ppi_infer_lstm_grad(ppi_infer *s) {
+    PPI_TRY(need_float(s, 0, 5));
+    const ppi_shape *dh = shape_in(s, 0);
+    const ppi_shape *gates = shape_in(s, 2);
+    if (dh->ndim != 3 || !ppi_shape_equal(dh, shape_in(s, 1)) || gates->ndim != 3 || gates->dim[2] != 4 * dh->dim[2] || !reset_fits(s->in[5], dh)) {
+        return bad(s, "dh and c [B,T,H], gates [B,T,4H], w [H,4H], c0 [B,H], reset [B,T]");
+    }
+    s->shape[0] = *gates;
+    s->shape[1] = ppi_shape2(dh->dim[0], dh->dim[2]);
+    s->shape[2] = s->shape[1];
+    for (int i = 0; i < 3; i++) s->dtype[i] = PPI_F32;
+    return PP_OK;
+}
+
+static pp_status ppi_infer_lstm_grad_w(ppi_infer *s) {
+    PPI_TRY(need_float(s, 0, 3));
+    const ppi_shape *dx = shape_in(s, 0);
+    const ppi_shape *h = shape_in(s, 1);
+    if (dx->ndim != 3 || h->ndim != 3 || dx->dim[2] != 4 * h->dim[2] || !reset_fits(s->in[3], h)) {
+        return bad(s, "the gradient of the gates [B,T,4H], h [B,T,H], h0 [B,H], reset [B,T]");
+    }
+    s->shape[0] = ppi_shape2(h->dim[2], 4 * h->dim[2]);
+    s->dtype[0] = PPI_F32;
+    return PP_OK;
+}
+
+static pp_status ppi_infer_one_hot(ppi_infer *s) {
+    const ppi_shape *x = shape_in(s, 0);
+    const int parts = s->params->one_hot.parts;
+    int64_t width = 0;
+    if (s->in[0]->dtype != PPI_U8 && s->in[0]->dtype != PPI_I32) return bad(s, "x u8 or i32 [...,C]");
+    if (parts < 1 || parts > PPI_MAX_PARTS || last_dim(x) % parts != 0) return bad(s, "a multiple of 1 to 8 components");
+    for (int i = 0; i < parts; i++) {
+        if (s->params->one_hot.size[i] < 1) return ppi_fail(PP_ERR_ARGUMENT, "one_hot: component %d has %d values", i, s->params->one_hot.size[i]);
+        width += s->params->one_hot.size[i];
+    }
+    s->shape[0] = *x;
+    s->shape[0].dim[x->ndim - 1] = width * (last_dim(x) / parts);
     s->dtype[0] = PPI_F32;
     return PP_OK;
 }

@@ -10,11 +10,11 @@
      .choices = list, .help = text, .alias = other}
 
 static const ppi_option rows[] = {
-    ROW("optim.name", PPI_OPT_CHOICE, kind, "adamw", 0, 0, "adam|adamw|lamb", "Optimiser.", NULL),
+    ROW("optim.name", PPI_OPT_CHOICE, kind, "adamw", 0, 0, "adam|adamw|lamb|rmsprop", "Optimiser.", NULL),
     ROW("optim.lr", PPI_OPT_F64, lr, "0.0003", 0, 100, NULL, "Peak learning rate.", NULL),
-    ROW("optim.beta1", PPI_OPT_F64, beta1, "0.9", 0, 0.9999999, NULL, "Decay of the first moment.", NULL),
+    ROW("optim.beta1", PPI_OPT_F64, beta1, "0.9", 0, 0.9999999, NULL, "Decay of the first moment; rmsprop: momentum.", NULL),
     ROW("optim.beta2", PPI_OPT_F64, beta2, "0.999", 0, 0.9999999, NULL, "Decay of the second moment.", NULL),
-    ROW("optim.eps", PPI_OPT_F64, eps, "1e-8", 0, 1, NULL, "Added to the root of the second moment.", NULL),
+    ROW("optim.eps", PPI_OPT_F64, eps, "1e-8", 0, 1, NULL, "Added to the root of the second moment; rmsprop: inside the root.", NULL),
     ROW("optim.weight-decay", PPI_OPT_F64, weight_decay, "0.01", 0, 10, NULL, "Decoupled weight decay (adamw, lamb).", NULL),
     ROW("optim.clip", PPI_OPT_F64, clip, "1", 0, 1e9, NULL, "Largest global gradient norm; 0 does not clip.", NULL),
     ROW("optim.warmup", PPI_OPT_I64, warmup, "100", 0, 1e12, NULL, "Steps of linear warm-up.", NULL),
@@ -90,6 +90,24 @@ static void lamb_tensor(const update *u, const ppi_param *t) {
     u->flat->apply(p->master + at, p->compute ? p->compute + at : NULL, p->scratch, (float)((double)u->lr * ratio), t->count, u->threads);
 }
 
+/* slot[0] is the momentum, slot[1] the mean square. */
+static void rmsprop_all(const update *u) {
+    ppi_params *p = u->p;
+    const float decay = (float)u->o->beta2;
+    const float momentum = (float)u->o->beta1;
+    const float eps = (float)u->o->eps;
+    for (int64_t i = 0; i < p->total; i++) {
+        const float g = p->grad[i] * u->gscale;
+        const float v = decay * p->slot[1][i] + (1.0f - decay) * g * g;
+        const float root = sqrtf(v + eps);
+        const float m = momentum * p->slot[0][i] + (root > 0.0f ? u->lr * g / root : 0.0f);
+        p->slot[1][i] = v;
+        p->slot[0][i] = m;
+        p->master[i] -= m;
+    }
+    if (p->compute) u->flat->to_bf16(p->compute, p->master, p->total, u->threads);
+}
+
 pp_status ppi_optim_step(const ppi_optim_options *o, ppi_params *p, const ppi_backend *be, int64_t step, int threads, double *grad_norm) {
     if (!p->grad || !p->slot[0] || !p->scratch) return ppi_fail(PP_ERR_ARGUMENT, "optimiser step without gradient and moment blocks");
     const double squares = be->flat->sum_squares(p->grad, p->total, threads);
@@ -106,10 +124,12 @@ pp_status ppi_optim_step(const ppi_optim_options *o, ppi_params *p, const ppi_ba
                       .c2 = (float)(1.0 - pow(o->beta2, t)),
                       .threads = threads};
     p->version++;
-    if (o->kind != PPI_OPTIM_LAMB) {
+    if (o->kind == PPI_OPTIM_LAMB) {
+        for (int i = 0; i < p->count; i++) lamb_tensor(&u, &p->item[i]);
+    } else if (o->kind == PPI_OPTIM_RMSPROP) {
+        rmsprop_all(&u);
+    } else {
         adam_all(&u);
-        return PP_OK;
     }
-    for (int i = 0; i < p->count; i++) lamb_tensor(&u, &p->item[i]);
     return PP_OK;
 }

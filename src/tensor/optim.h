@@ -1,15 +1,17 @@
-/* Optimisers over the flat parameter blocks: global-norm clip, then Adam, AdamW or LAMB. */
+/* Optimisers over the flat parameter blocks: global-norm clip, then Adam, AdamW, LAMB or RMSProp. RMSProp is
+   TensorFlow's with eps inside the root: v = beta2 v + (1 - beta2) g^2, m = beta1 m + lr g / sqrt(v + eps), p -= m;
+   v and m begin at zero. */
 #ifndef PPI_TENSOR_OPTIM_H
 #define PPI_TENSOR_OPTIM_H
 
 #include "base/options.h"
 #include "tensor/params.h"
 
-typedef enum ppi_optim_kind { PPI_OPTIM_ADAM, PPI_OPTIM_ADAMW, PPI_OPTIM_LAMB } ppi_optim_kind;
+typedef enum ppi_optim_kind { PPI_OPTIM_ADAM, PPI_OPTIM_ADAMW, PPI_OPTIM_LAMB, PPI_OPTIM_RMSPROP } ppi_optim_kind;
 typedef enum ppi_schedule { PPI_SCHEDULE_CONSTANT, PPI_SCHEDULE_COSINE, PPI_SCHEDULE_LINEAR } ppi_schedule;
 
 typedef struct ppi_optim_options {
-    int kind;           /* optim.name: adam|adamw|lamb */
+    int kind;           /* optim.name: adam|adamw|lamb|rmsprop */
     double lr;          /* optim.lr, peak */
     double beta1, beta2, eps, weight_decay;
     double clip;        /* optim.clip: global norm, 0 = off */

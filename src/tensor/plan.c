@@ -309,14 +309,41 @@ pp_status ppi_plan_run(ppi_plan *p, uint64_t step) {
     return ppi_plan_run_timed(p, step, NULL);
 }
 
-pp_status ppi_plan_run_timed(ppi_plan *p, uint64_t step, double *seconds) {
+/* Runs steps first .. end - 1; `seconds` may be NULL. */
+static pp_status run_steps(ppi_plan *p, uint64_t step, int first, int end, double *seconds) {
     p->run_step = step;
-    if (p->o.policy == PPI_DTYPE_POLICY_F64) exchange_f64(p, true);
-    for (int i = 0; i < p->n_steps; i++) {
+    for (int i = first; i < end; i++) {
         const pp_status st = run_step(p, &p->step[i], seconds ? seconds + i : NULL);
         char text[PPI_STEP_TEXT];
         if (st != PP_OK) return ppi_fail_context(st, "%s by %s", ppi_plan_step_text(p, &p->step[i], text), p->step[i].kernel->name);
     }
+    return PP_OK;
+}
+
+pp_status ppi_plan_run_timed(ppi_plan *p, uint64_t step, double *seconds) {
+    if (p->o.policy == PPI_DTYPE_POLICY_F64) exchange_f64(p, true);
+    PPI_TRY(run_steps(p, step, 0, p->n_steps, seconds));
+    if (p->o.policy == PPI_DTYPE_POLICY_F64) exchange_f64(p, false);
+    return PP_OK;
+}
+
+int ppi_plan_first_reader(const ppi_plan *p, ppi_value v) {
+    if (v < 0 || v >= p->n_graph_values) return p->n_steps;
+    for (int i = 0; i < p->n_steps; i++) {
+        for (int j = 0; j < p->step[i].n_in; j++) {
+            if (p->value[p->step[i].in[j]].root == p->value[v].root) return i;
+        }
+    }
+    return p->n_steps;
+}
+
+pp_status ppi_plan_run_before(ppi_plan *p, uint64_t step, int split) {
+    if (p->o.policy == PPI_DTYPE_POLICY_F64) exchange_f64(p, true);
+    return run_steps(p, step, 0, split, NULL);
+}
+
+pp_status ppi_plan_run_after(ppi_plan *p, uint64_t step, int split) {
+    PPI_TRY(run_steps(p, step, split, p->n_steps, NULL));
     if (p->o.policy == PPI_DTYPE_POLICY_F64) exchange_f64(p, false);
     return PP_OK;
 }

@@ -29,6 +29,12 @@ void *ppi_plan_named(const ppi_plan *p, const char *name, ppi_shape *shape, ppi_
 /* Runs all steps. `step` keys dropout. With POLYPLAY_PROFILE=1 one line per executed step goes to stderr through the log sink:
    op, implementation, shapes, dtype, microseconds, GFLOP/s. */
 pp_status ppi_plan_run(ppi_plan *p, uint64_t step);
+/* A run in two halves, for inputs that depend on what the first half made (a gradient that a program computes from the
+   network's output): first_reader is the number of the first step that reads v, the number of all steps when none does;
+   run_before runs the steps before `split`, run_after the others. */
+int ppi_plan_first_reader(const ppi_plan *p, ppi_value v);
+pp_status ppi_plan_run_before(ppi_plan *p, uint64_t step, int split);
+pp_status ppi_plan_run_after(ppi_plan *p, uint64_t step, int split);
 /* Bytes of the activation arena plus workspace. */
 size_t ppi_plan_bytes(const ppi_plan *p);
 /* FLOPs of one run: two per multiply-add of matmul, conv and attention; masked pairs of attention do not count. */

@@ -24,6 +24,9 @@ static bool is_matrix_op(ppi_op op) {
     case PPI_OP_ATTENTION:
     case PPI_OP_ATTENTION_GRAD:
     case PPI_OP_CONV2D:
+    case PPI_OP_LSTM:
+    case PPI_OP_LSTM_GRAD:
+    case PPI_OP_LSTM_GRAD_W:
     case PPI_OP_CONV2D_GRAD_X:
     case PPI_OP_CONV2D_GRAD_W: return true;
     default: return false;
@@ -31,7 +34,8 @@ static bool is_matrix_op(ppi_op op) {
 }
 
 static bool is_delicate(ppi_op op) {
-    return op == PPI_OP_SOFTMAX || op == PPI_OP_SOFTMAX_GRAD || op == PPI_OP_LAYER_NORM || op == PPI_OP_REDUCE_TO || op == PPI_OP_CAST;
+    return op == PPI_OP_SOFTMAX || op == PPI_OP_SOFTMAX_GRAD || op == PPI_OP_LOG_SOFTMAX || op == PPI_OP_LAYER_NORM ||
+           op == PPI_OP_REDUCE_TO || op == PPI_OP_CAST;
 }
 
 static bool is_bias(const ppi_pstep *s, int j) { return (s->op == PPI_OP_LINEAR || s->op == PPI_OP_CONV2D) && j == 2; }

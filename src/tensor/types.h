@@ -10,6 +10,7 @@
 #define PPI_MAX_DIMS 6
 #define PPI_MAX_INPUTS 8
 #define PPI_MAX_OUTPUTS 3
+#define PPI_MAX_PARTS 8 /* components of a one-hot encoding */
 
 typedef enum ppi_dtype { PPI_F32, PPI_BF16, PPI_F64, PPI_I32, PPI_U8, PPI_DTYPE_COUNT } ppi_dtype;
 
@@ -30,7 +31,30 @@ static inline int64_t ppi_shape_count(const ppi_shape *s) {
     return n;
 }
 
-typedef enum ppi_act { PPI_ACT_NONE, PPI_ACT_RELU, PPI_ACT_GELU_TANH, PPI_ACT_GELU_ERF, PPI_ACT_TANH, PPI_ACT_COUNT } ppi_act;
+/* Functions of one number. HUBER is x^2/2 up to |x| = 1 and |x| - 1/2 beyond: a loss, not for LINEAR or CONV2D. */
+typedef enum ppi_act {
+    PPI_ACT_NONE,
+    PPI_ACT_RELU,
+    PPI_ACT_GELU_TANH,
+    PPI_ACT_GELU_ERF,
+    PPI_ACT_TANH,
+    PPI_ACT_HUBER,
+    PPI_ACT_COUNT
+} ppi_act;
+
+/* SAME padding makes ceil(size / stride) results. All zero rows (or columns) that it adds, and how many of them come
+   before the first: the smaller half. */
+static inline int64_t ppi_same_padding(int64_t size, int64_t kernel, int64_t stride) {
+    const int64_t all = ((size + stride - 1) / stride - 1) * stride + kernel - size;
+    return all > 0 ? all : 0;
+}
+static inline int64_t ppi_padding_before(bool same, int64_t pad, int64_t size, int64_t kernel, int64_t stride) {
+    return same ? ppi_same_padding(size, kernel, stride) / 2 : pad;
+}
+static inline int64_t ppi_padding_behind(bool same, int64_t pad, int64_t size, int64_t kernel, int64_t stride) {
+    const int64_t all = ppi_same_padding(size, kernel, stride);
+    return same ? all - all / 2 : pad;
+}
 
 /* Some rows of a larger tensor: row i of the smaller one is row at[i] of the larger, ascending. at is NULL where all
    rows are there. The list belongs to the graph or the plan that holds the node. */
@@ -81,7 +105,10 @@ typedef union ppi_op_params {
     struct { float p; uint32_t site; ppi_row_list rows; } dropout; /* site: number of the dropout in its graph; rows: which rows of the
                                                                       tensor that the mask was made for */
     struct { ppi_row_list rows; } take;                            /* TAKE_ROWS and its gradient */
-    struct { int stride, pad; ppi_act act; int64_t h, w; } conv;   /* h, w: input size (gradients); kernel size is in the weight shape */
+    struct { int stride, pad; ppi_act act; int64_t h, w; bool same; } conv; /* h, w: input size (gradients); kernel size is in the weight
+                                                                               shape; same: SAME padding, pad does not count */
+    struct { int kernel, stride; bool same; int64_t h, w; } pool;  /* no padding, or SAME; h, w: input size */
+    struct { int parts; int32_t size[PPI_MAX_PARTS]; } one_hot;     /* number of values of each component; components repeat */
 } ppi_op_params;
 
 #endif

@@ -124,7 +124,7 @@ static void test_protocols(void **state) {
         assert_int_equal(rules.drop_last_reward, rows[i].drop_last);
         assert_int_equal(ppi_episode_rules_for(&rules, "arcade/catch", &options), PP_ERR_ARGUMENT);
         ASSERT_ERROR_HAS(rows[i].name);
-        ASSERT_ERROR_HAS("played under 'suite'");
+        ASSERT_ERROR_HAS("played under 'arcade'");
         options.drop_last_reward = !rows[i].drop_last;
         ASSERT_OK(ppi_episode_rules_for(&rules, "ale/pong", &options));
         assert_int_equal(rules.drop_last_reward, !rows[i].drop_last);
@@ -149,7 +149,7 @@ static void test_protocol_of_the_game(void **state) {
     assert_string_equal(ppi_protocol_name(options.protocol), "auto");
     assert_int_equal(ppi_protocol_in_force("ale/pong", options.protocol), PPI_PROTOCOL_DOPAMINE);
     assert_int_equal(ppi_protocol_in_force("ale/pong", PPI_PROTOCOL_JOWA), PPI_PROTOCOL_JOWA);
-    assert_int_equal(ppi_protocol_in_force("arcade/catch", options.protocol), PPI_PROTOCOL_SUITE);
+    assert_int_equal(ppi_protocol_in_force("arcade/catch", options.protocol), PPI_PROTOCOL_ARCADE);
     ASSERT_OK(ppi_episode_rules_for(&rules, "ale/pong", &options));
     assert_true(rules.sticky == 0.25);
     assert_int_equal(rules.cap, 27000);
@@ -159,10 +159,10 @@ static void test_protocol_of_the_game(void **state) {
         assert_int_equal(rules.cap, 2500);
         assert_int_equal(rules.noop_max, 0);
         assert_false(rules.drop_last_reward);
-        options.protocol = PPI_PROTOCOL_SUITE;
+        options.protocol = PPI_PROTOCOL_ARCADE;
     }
     assert_int_equal(ppi_episode_rules_for(&rules, "ale/pong", &options), PP_ERR_ARGUMENT);
-    ASSERT_ERROR_HAS("'suite'");
+    ASSERT_ERROR_HAS("'arcade'");
     ASSERT_ERROR_HAS("ale/pong");
 }
 
@@ -179,8 +179,9 @@ static void test_option_defaults(void **state) {
     assert_true(bound.sticky == plain.sticky && bound.cap == plain.cap);
     assert_true(bound.noop_max == plain.noop_max && bound.fire_reset == plain.fire_reset);
     assert_true(bound.drop_last_reward == plain.drop_last_reward);
-    assert_true(bound.protocol == plain.protocol && bound.view == plain.view);
+    assert_true(bound.protocol == plain.protocol && bound.task == plain.task);
     assert_true(bound.any_rom == plain.any_rom && bound.roms[0] == '\0');
+    assert_true(bound.view[0] == '\0' && bound.reading[0] == '\0');
     ASSERT_OK(ppi_options_set(set, "env.protocol", "jowa", "test"));
     assert_int_equal(bound.protocol, PPI_PROTOCOL_JOWA);
     ASSERT_OK(ppi_options_set(set, "protocol", "mgdt", "test")); /* the short name */

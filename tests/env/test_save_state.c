@@ -51,8 +51,8 @@ static void check(const char *id, double sticky, int warm, int steps) {
     for (size_t cut = 0; cut < 40 && cut < saved.len; cut += 7) {
         assert_int_not_equal(ppi_vec_load_state(second, 0, saved.data, cut), PP_OK);
     }
-    saved.data[48] ^= 0x55;
-    saved.data[32] ^= 0x55; /* the magic number behind the row */
+    saved.data[48] ^= 0x55; /* a flag of the row */
+    saved.data[56] ^= 0x55; /* the magic number behind the row */
     assert_int_not_equal(ppi_vec_load_state(second, 0, saved.data, saved.len), PP_OK);
     ASSERT_ERROR_HAS("state");
     free(frame);

@@ -157,7 +157,7 @@ static void test_shapes_must_agree(void **state) {
     ASSERT_ERROR_HAS("84x84x1");
     ppi_env_options options;
     ppi_env_options_default(&options);
-    options.view = PPI_VIEW_GREY84;
+    snprintf(options.view, sizeof(options.view), "grey84");
     ASSERT_OK(ppi_vec_create(&vec, ids, 2, &options, 1));
     ppi_vec_destroy(vec);
 }

@@ -178,6 +178,52 @@ static ppi_value build_conv2d(op_build *b) {
     return ppi_conv2d(b->g, x, w, bias, (int)b->d[5], (int)b->d[6], (ppi_act)b->d[7]);
 }
 
+/* The same with SAME padding. */
+static ppi_value build_conv2d_same(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[1] + 1, b->d[2]));
+    const ppi_value w = case_in(b, ppi_shape4(b->d[4], b->d[4], b->d[2], b->d[3]));
+    return ppi_conv2d_same(b->g, x, w, case_in(b, ppi_shape1(b->d[3])), (int)b->d[5], (ppi_act)b->d[7]);
+}
+static ppi_value build_log_softmax(op_build *b) { return ppi_log_softmax(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1]))); }
+static ppi_value build_sub(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_sub(b->g, x, case_in(b, ppi_shape2(b->d[0], b->d[1])));
+}
+/* d: B, H, C, kernel, stride, same */
+static ppi_value build_max_pool2d(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[1] + 1, b->d[2]));
+    return ppi_max_pool2d(b->g, x, (int)b->d[3], (int)b->d[4], b->d[5] != 0);
+}
+/* d: N, A */
+static ppi_value build_pick(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_pick(b->g, x, case_ids(b, b->d[0], b->d[1]));
+}
+/* The same for rows of 7. */
+static ppi_value build_pick_rows(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(b->d[0], b->d[1], 7));
+    return ppi_pick(b->g, x, case_ids(b, b->d[0], b->d[1]));
+}
+/* d: B, T, H, 1 = flags that are often set, as i32; else bytes that hardly ever are 0 */
+static ppi_value build_lstm(op_build *b) {
+    const int64_t h = b->d[2];
+    const ppi_value x = case_in(b, ppi_shape3(b->d[0], b->d[1], 4 * h));
+    const ppi_value w = case_in(b, ppi_shape2(h, 4 * h));
+    const ppi_value h0 = case_in(b, ppi_shape2(b->d[0], h));
+    const ppi_value c0 = case_in(b, ppi_shape2(b->d[0], h));
+    const ppi_value reset = ppi_input(b->g, b->d[3] ? "ids0" : "u8", b->d[3] ? PPI_I32 : PPI_U8, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_lstm(b->g, x, w, h0, c0, reset, NULL);
+}
+
+/* d: rows, components of each of two kinds */
+static ppi_value build_one_hot(op_build *b) {
+    const int32_t size[2] = {3, 200};
+    const ppi_value x = ppi_input(b->g, "u8", PPI_U8, ppi_shape2(b->d[0], 2 * b->d[1]));
+    const ppi_value ids = ppi_input(b->g, "ids3", PPI_I32, ppi_shape2(b->d[0], 2 * b->d[1]));
+    const ppi_value y = ppi_mul(b->g, case_in(b, ppi_shape2(b->d[0], 203 * b->d[1])), ppi_one_hot(b->g, x, 2, size));
+    return ppi_add(b->g, y, ppi_one_hot(b->g, ids, 2, size));
+}
+
 #define PAIRS(name, fn) {name, fn, {1, 1}}, {name, fn, {1, 37}}, {name, fn, {3, 16}}, {name, fn, {5, 33}}, {name, fn, {7, 129}}
 #define TRIPLES(name, fn) {name, fn, {1, 1, 1}}, {name, fn, {2, 3, 5}}, {name, fn, {1, 4, 17}}, {name, fn, {3, 5, 64}}, {name, fn, {2, 9, 31}}
 #define LINEARS(act, bias)                                                                         \
@@ -252,6 +298,27 @@ static const op_case op_cases[] = {
     {"attention_rows", build_attention_rows, {1, 9, 35, 64, 2, PPI_MASK_BLOCK_CAUSAL}},
     CONVS(PPI_ACT_NONE),
     CONVS(PPI_ACT_RELU),
+    {"conv2d_same", build_conv2d_same, {2, 5, 3, 4, 4, 2, 0, PPI_ACT_RELU}},
+    {"conv2d_same", build_conv2d_same, {1, 6, 2, 5, 3, 1, 0, PPI_ACT_NONE}},
+    {"conv2d_same", build_conv2d_same, {1, 8, 1, 3, 3, 2, 0, PPI_ACT_RELU}},
+    {"conv2d", build_conv2d, {3, 10, 4, 16, 3, 1, 0, PPI_ACT_RELU}},
+    {"conv2d", build_conv2d, {2, 6, 7, 17, 3, 1, 0, PPI_ACT_RELU}},
+    {"act", build_act, {5, 33, PPI_ACT_HUBER}},
+    PAIRS("log_softmax", build_log_softmax),
+    PAIRS("sub", build_sub),
+    {"max_pool2d", build_max_pool2d, {1, 1, 1, 1, 1, 0}},
+    {"max_pool2d", build_max_pool2d, {2, 7, 5, 2, 2, 0}},
+    {"max_pool2d", build_max_pool2d, {1, 6, 16, 3, 2, 1}},
+    {"max_pool2d", build_max_pool2d, {2, 9, 33, 3, 2, 1}},
+    {"max_pool2d", build_max_pool2d, {1, 5, 3, 3, 1, 1}},
+    PAIRS("pick", build_pick),
+    PAIRS("pick_rows", build_pick_rows),
+    {"one_hot", build_one_hot, {3, 2}},
+    {"lstm", build_lstm, {1, 1, 1, 1}},
+    {"lstm", build_lstm, {2, 5, 3, 1}},
+    {"lstm", build_lstm, {3, 4, 16, 1}},
+    {"lstm", build_lstm, {9, 3, 17, 1}},
+    {"lstm", build_lstm, {2, 3, 5, 0}},
 };
 enum { OP_CASES = sizeof op_cases / sizeof op_cases[0] };
 
@@ -279,6 +346,16 @@ static const op_case op_large_cases[] = {
     {"take_rows", build_take_rows, {250, 530}},
     {"attention_rows", build_attention_rows, {16, 9, 156, 128, 2, PPI_MASK_BLOCK_CAUSAL}},
     {"conv2d", build_conv2d, {4, 21, 8, 16, 4, 2, 0, PPI_ACT_RELU}},
+    {"conv2d", build_conv2d, {9, 10, 6, 16, 3, 1, 0, PPI_ACT_RELU}},
+    {"conv2d_same", build_conv2d_same, {4, 20, 9, 16, 3, 1, 0, PPI_ACT_NONE}},
+    {"linear", build_linear, {32, 1024, 128, PPI_ACT_RELU, 1}},
+    {"linear", build_linear, {250, 18, 128, PPI_ACT_RELU, 1}},
+    {"linear", build_linear, {2000, 128, 5, PPI_ACT_NONE, 1}},
+    {"log_softmax", build_log_softmax, {301, 130}},
+    {"max_pool2d", build_max_pool2d, {6, 33, 32, 3, 2, 1}},
+    {"pick_rows", build_pick_rows, {300, 18}},
+    {"lstm", build_lstm, {16, 8, 64, 1}},
+    {"lstm", build_lstm, {5, 6, 130, 1}},
 };
 enum { OP_LARGE_CASES = sizeof op_large_cases / sizeof op_large_cases[0] };
 

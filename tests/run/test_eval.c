@@ -91,7 +91,7 @@ static void record_has_every_field(void **state) {
     ppi_buf report = {0};
     (void)state;
     OK(evaluate("runs/a", "arcade/catch", "8", "1", NULL, &report, &result));
-    assert_non_null(strstr(report.data, "protocol suite"));
+    assert_non_null(strstr(report.data, "protocol arcade"));
     assert_non_null(strstr(report.data, "arcade/catch"));
     OK(ppi_json_load(&record, result.record));
     for (size_t i = 0; i < 6; i++) member(member(record, "model"), model_fields[i]);
@@ -183,10 +183,10 @@ static void refusals(void **state) {
     (void)state;
     FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "env.protocol=jowa", NULL, NULL),
           PP_ERR_ARGUMENT, "'jowa' is one of Atari games");
-    FAILS(evaluate("random", "ale/pong", "1", "1", "protocol=suite", NULL, NULL), PP_ERR_ARGUMENT,
+    FAILS(evaluate("random", "ale/pong", "1", "1", "protocol=arcade", NULL, NULL), PP_ERR_ARGUMENT,
           "does not fit 'ale/pong'");
     FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "protocol=dopamine", NULL, NULL),
-          PP_ERR_ARGUMENT, "suite");
+          PP_ERR_ARGUMENT, "'arcade'");
     FAILS(evaluate("runs/a", "arcade/cath", "1", "1", NULL, NULL, NULL), PP_ERR_NOT_FOUND,
           "arcade/catch");
     FAILS(evaluate("runs/a", "arcade/catch", "1", "1", "env.view=grey84", NULL, NULL), PP_ERR_SHAPE,

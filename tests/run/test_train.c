@@ -169,7 +169,7 @@ static void datasets_of_two_shapes(void **state) {
     ppi_collect_options o;
     (void)state;
     ppi_env_options_default(&env);
-    env.view = PPI_VIEW_GREY84;
+    snprintf(env.view, sizeof env.view, "grey84");
     ppi_collect_options_default(&o);
     snprintf(o.env, sizeof o.env, "arcade/catch");
     snprintf(o.out, sizeof o.out, "data");

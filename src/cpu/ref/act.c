@@ -13,6 +13,7 @@ double ppi_ref_act_value(ppi_act act, double x) {
     case PPI_ACT_GELU_TANH: return 0.5 * x * (1.0 + tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
     case PPI_ACT_GELU_ERF: return 0.5 * x * (1.0 + erf(x * 0.70710678118654752440));
     case PPI_ACT_TANH: return tanh(x);
+    case PPI_ACT_HUBER: return fabs(x) <= 1.0 ? 0.5 * x * x : fabs(x) - 0.5;
     default: return x;
     }
 }
@@ -21,6 +22,7 @@ double ppi_ref_act_slope(ppi_act act, double x) {
     switch (act) {
     case PPI_ACT_RELU: return x > 0.0 ? 1.0 : 0.0;
     case PPI_ACT_TANH: return 1.0 - x * x;
+    case PPI_ACT_HUBER: return x > 1.0 ? 1.0 : x < -1.0 ? -1.0 : x;
     case PPI_ACT_GELU_TANH: {
         const double t = tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
         return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);

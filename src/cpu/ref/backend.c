@@ -41,6 +41,16 @@ static bool accepts(const ppi_kernel_args *a) { return !a->accumulate; }
 #define SIZE_CONV2D NULL
 #define SIZE_CONV2D_GRAD_X NULL
 #define SIZE_CONV2D_GRAD_W NULL
+#define SIZE_LOG_SOFTMAX NULL
+#define SIZE_LOG_SOFTMAX_GRAD NULL
+#define SIZE_MAX_POOL2D NULL
+#define SIZE_MAX_POOL2D_GRAD NULL
+#define SIZE_PICK NULL
+#define SIZE_PICK_GRAD NULL
+#define SIZE_LSTM ppi_ref_lstm_workspace
+#define SIZE_LSTM_GRAD ppi_ref_lstm_grad_workspace
+#define SIZE_LSTM_GRAD_W NULL
+#define SIZE_ONE_HOT NULL
 
 PPI_REF_OPS(PPI_REF_KERNEL)
 

@@ -5,12 +5,18 @@ typedef struct conv {
     int64_t b, h, w, c;    /* image */
     int64_t oh, ow, o;     /* output */
     int64_t kh, kw;        /* filter */
-    int64_t stride, pad;
+    int64_t stride;
+    int64_t top, left;     /* zero rows and columns before the image */
 } conv;
 
 static conv conv_of(const ppi_kernel_args *a, const ppi_shape *image, const ppi_shape *filter, const ppi_shape *output) {
-    return (conv){image->dim[0],  image->dim[1],  image->dim[2],  image->dim[3],         output->dim[1],    output->dim[2],
-                  output->dim[3], filter->dim[0], filter->dim[1], a->params.conv.stride, a->params.conv.pad};
+    const int stride = a->params.conv.stride;
+    const int pad = a->params.conv.pad;
+    const bool same = a->params.conv.same;
+    return (conv){.b = image->dim[0], .h = image->dim[1], .w = image->dim[2], .c = image->dim[3], .oh = output->dim[1],
+                  .ow = output->dim[2], .o = output->dim[3], .kh = filter->dim[0], .kw = filter->dim[1], .stride = stride,
+                  .top = ppi_padding_before(same, pad, image->dim[1], filter->dim[0], stride),
+                  .left = ppi_padding_before(same, pad, image->dim[2], filter->dim[1], stride)};
 }
 
 pp_status ppi_ref_conv2d(const ppi_kernel_args *a) {
@@ -26,10 +32,10 @@ pp_status ppi_ref_conv2d(const ppi_kernel_args *a) {
         const int64_t b = i / z.o / z.ow / z.oh;
         double sum = a->n_in > 2 ? ref_get(&a->in[2], o) : 0.0;
         for (int64_t u = 0; u < z.kh; u++) {
-            const int64_t iy = oy * z.stride + u - z.pad;
+            const int64_t iy = oy * z.stride + u - z.top;
             if (iy < 0 || iy >= z.h) continue;
             for (int64_t v = 0; v < z.kw; v++) {
-                const int64_t ix = ox * z.stride + v - z.pad;
+                const int64_t ix = ox * z.stride + v - z.left;
                 if (ix < 0 || ix >= z.w) continue;
                 const int64_t xi = ((b * z.h + iy) * z.w + ix) * z.c;
                 const int64_t wi = (u * z.kw + v) * z.c * z.o + o;
@@ -42,8 +48,8 @@ pp_status ppi_ref_conv2d(const ppi_kernel_args *a) {
 }
 
 /* Output row that reads image row i through filter row u, or -1. */
-static int64_t source_row(int64_t i, int64_t u, const conv *z, int64_t limit) {
-    const int64_t at = i + z->pad - u;
+static int64_t source_row(int64_t i, int64_t u, const conv *z, int64_t pad, int64_t limit) {
+    const int64_t at = i + pad - u;
     if (at < 0 || at % z->stride != 0 || at / z->stride >= limit) return -1;
     return at / z->stride;
 }
@@ -61,10 +67,10 @@ pp_status ppi_ref_conv2d_grad_x(const ppi_kernel_args *a) {
         const int64_t b = i / z.c / z.w / z.h;
         double sum = 0.0;
         for (int64_t u = 0; u < z.kh; u++) {
-            const int64_t oy = source_row(iy, u, &z, z.oh);
+            const int64_t oy = source_row(iy, u, &z, z.top, z.oh);
             if (oy < 0) continue;
             for (int64_t v = 0; v < z.kw; v++) {
-                const int64_t ox = source_row(ix, v, &z, z.ow);
+                const int64_t ox = source_row(ix, v, &z, z.left, z.ow);
                 if (ox < 0) continue;
                 const int64_t yi = ((b * z.oh + oy) * z.ow + ox) * z.o;
                 const int64_t wi = ((u * z.kw + v) * z.c + c) * z.o;
@@ -89,8 +95,8 @@ pp_status ppi_ref_conv2d_grad_w(const ppi_kernel_args *a) {
         const int64_t u = i / z.o / z.c / z.kw;
         double sum = 0.0;
         for (int64_t p = 0; p < z.b * z.oh * z.ow; p++) {
-            const int64_t ix = p % z.ow * z.stride + v - z.pad;
-            const int64_t iy = p / z.ow % z.oh * z.stride + u - z.pad;
+            const int64_t ix = p % z.ow * z.stride + v - z.left;
+            const int64_t iy = p / z.ow % z.oh * z.stride + u - z.top;
             const int64_t b = p / z.ow / z.oh;
             if (iy < 0 || iy >= z.h || ix < 0 || ix >= z.w) continue;
             sum += ref_get(&dy, p * z.o + o) * ref_get(&x, ((b * z.h + iy) * z.w + ix) * z.c + c);

@@ -113,6 +113,33 @@ pp_status ppi_ref_softmax_grad(const ppi_kernel_args *a) {
     return PP_OK;
 }
 
+pp_status ppi_ref_log_softmax(const ppi_kernel_args *a) {
+    const ppi_operand x = a->in[0];
+    const ppi_operand y = a->out[0];
+    const int64_t c = ref_last(&x.shape);
+    const int64_t rows = ref_rows(&x.shape);
+#pragma omp parallel for num_threads(a->threads) schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+        const double lse = row_lse(&x, r * c, c);
+        for (int64_t i = 0; i < c; i++) ref_set(&y, r * c + i, ref_get(&x, r * c + i) - lse);
+    }
+    return PP_OK;
+}
+
+pp_status ppi_ref_log_softmax_grad(const ppi_kernel_args *a) {
+    const ppi_operand dy = a->in[0];
+    const ppi_operand y = a->in[1];
+    const int64_t c = ref_last(&y.shape);
+    const int64_t rows = ref_rows(&y.shape);
+#pragma omp parallel for num_threads(a->threads) schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+        double sum = 0.0;
+        for (int64_t i = 0; i < c; i++) sum += ref_get(&dy, r * c + i);
+        for (int64_t i = 0; i < c; i++) ref_set(&a->out[0], r * c + i, ref_get(&dy, r * c + i) - exp(ref_get(&y, r * c + i)) * sum);
+    }
+    return PP_OK;
+}
+
 /* Weight of class i in the target of row r: one-hot (all zero for a class outside the logits) or given. */
 static double target_weight(const ppi_operand *t, int64_t r, int64_t i, int64_t c) {
     if (t->dtype == PPI_I32) return ((const int32_t *)t->data)[r] == i ? 1.0 : 0.0;

@@ -60,7 +60,11 @@ static inline int64_t ref_row_stride(int64_t n) { return (n + 7) / 8 * 8; }
     X(ATTENTION, attention) X(ATTENTION_GRAD, attention_grad) X(EMBEDDING, embedding)              \
     X(EMBEDDING_GRAD, embedding_grad) X(CROSS_ENTROPY, cross_entropy)                              \
     X(CROSS_ENTROPY_GRAD, cross_entropy_grad) X(DROPOUT, dropout) X(CONV2D, conv2d)                \
-    X(CONV2D_GRAD_X, conv2d_grad_x) X(CONV2D_GRAD_W, conv2d_grad_w)
+    X(CONV2D_GRAD_X, conv2d_grad_x) X(CONV2D_GRAD_W, conv2d_grad_w)                                \
+    X(LOG_SOFTMAX, log_softmax) X(LOG_SOFTMAX_GRAD, log_softmax_grad)                              \
+    X(MAX_POOL2D, max_pool2d) X(MAX_POOL2D_GRAD, max_pool2d_grad) X(PICK, pick)                    \
+    X(PICK_GRAD, pick_grad) X(LSTM, lstm) X(LSTM_GRAD, lstm_grad) X(LSTM_GRAD_W, lstm_grad_w) \
+    X(ONE_HOT, one_hot)
 
 #define PPI_REF_DECLARE(op, fn) pp_status ppi_ref_##fn(const ppi_kernel_args *a);
 PPI_REF_OPS(PPI_REF_DECLARE)
@@ -70,6 +74,8 @@ size_t ppi_ref_linear_workspace(const ppi_kernel_args *a);
 size_t ppi_ref_matmul_workspace(const ppi_kernel_args *a);
 size_t ppi_ref_attention_workspace(const ppi_kernel_args *a);
 size_t ppi_ref_attention_grad_workspace(const ppi_kernel_args *a);
+size_t ppi_ref_lstm_workspace(const ppi_kernel_args *a);
+size_t ppi_ref_lstm_grad_workspace(const ppi_kernel_args *a);
 
 /* act(x) and its derivative; for relu and tanh `x` of the derivative is the result y. */
 double ppi_ref_act_value(ppi_act act, double x);

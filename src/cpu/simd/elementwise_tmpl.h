@@ -79,6 +79,41 @@ VFN void transpose_rows(void *y, const void *x, const ppi_dtype t, int64_t rows,
     }
 }
 
+#ifdef VEC_PAIR_WORDS
+/* Rows r of bf16 x, 2 VW rows by VW columns at a time: two rows make words, words are transposed, so
+   that every store is a whole line. Bits are moved, never rounded. */
+VFN void transpose_words(uint16_t *y, const uint16_t *x, int64_t rows, int64_t cols, ppi_range r) {
+    const int64_t whole_cols = cols - cols % VW;
+    int64_t i = r.from;
+    for (; i + 2 * VW <= r.to; i += 2 * VW) {
+        for (int64_t c = 0; c < whole_cols; c += VW) {
+            vf in[VW];
+            for (int k = 0; k < VW; k++) {
+                const uint16_t *even = x + (i + 2 * k) * cols + c;
+                in[k] = v_pair_words(even, even + cols);
+            }
+            if (rows % 2 == 0) {
+                v_transpose((float *)(void *)(y + c * rows + i), rows / 2, in);
+                continue;
+            }
+            float tile[VW * VW];
+            v_transpose(tile, VW, in);
+            for (int k = 0; k < VW; k++) memcpy(y + (c + k) * rows + i, tile + k * VW, 4 * VW);
+        }
+        for (int64_t c = whole_cols; c < cols; c++) {
+            for (int64_t k = i; k < i + 2 * VW; k++) y[c * rows + k] = x[k * cols + c];
+        }
+    }
+    for (; i < r.to; i++) {
+        for (int64_t c = 0; c < cols; c++) y[c * rows + i] = x[i * cols + c];
+    }
+}
+#else
+VFN void transpose_words(uint16_t *y, const uint16_t *x, int64_t rows, int64_t cols, ppi_range r) {
+    transpose_rows(y, x, PPI_BF16, rows, cols, r);
+}
+#endif
+
 void PPI_SIMD(transpose)(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
                          int threads) {
     const int nt = ppi_team(rows * cols, threads);
@@ -86,7 +121,7 @@ void PPI_SIMD(transpose)(void *y, const void *x, ppi_dtype t, int64_t rows, int6
     for (int p = 0; p < nt; p++) {
         const ppi_range r = ppi_part(rows, 32, p, nt);
         if (t == PPI_BF16) {
-            transpose_rows(y, x, PPI_BF16, rows, cols, r);
+            transpose_words(y, x, rows, cols, r);
         } else {
             transpose_rows(y, x, PPI_F32, rows, cols, r);
         }
@@ -114,6 +149,9 @@ VFN void act_part(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act ac
         break;
     case PPI_ACT_TANH:
         act_range(y, yt, x, xt, PPI_ACT_TANH, r);
+        break;
+    case PPI_ACT_HUBER:
+        act_range(y, yt, x, xt, PPI_ACT_HUBER, r);
         break;
     default:
         act_range(y, yt, x, xt, PPI_ACT_NONE, r);
@@ -227,6 +265,9 @@ VFN void act_grad_part(const ppi_kernel_args *a, const grad_types t, ppi_range r
         break;
     case PPI_ACT_TANH:
         act_grad_range(a, t, PPI_ACT_TANH, r);
+        break;
+    case PPI_ACT_HUBER:
+        act_grad_range(a, t, PPI_ACT_HUBER, r);
         break;
     default:
         act_grad_range(a, t, PPI_ACT_NONE, r);

@@ -1,6 +1,6 @@
-/* Kernels that only move data: slice, its scatter, concat and permute. Blocks of contiguous bytes
-   are copied, so one version serves every element type and instruction set; between f32 and bf16
-   they are converted on the way. */
+/* Kernels that only move data: slice, its scatter, concat, permute, pick and one-hot. Blocks of
+   contiguous bytes are copied, so one version serves every element type and instruction set; between
+   f32 and bf16 they are converted on the way. */
 #include <string.h>
 
 #include "base/bf16.h"
@@ -249,6 +249,63 @@ static pp_status permute_run(const ppi_kernel_args *a) {
     return PP_OK;
 }
 
+/* ---- pick, one-hot ---- */
+
+/* First element of the picked row of sample n of x, seen as [N,A,d]. */
+static int64_t pick_at(const ppi_kernel_args *a, const ppi_shape *x, int64_t n, int64_t d) {
+    const int64_t id = ((const int32_t *)a->in[1].data)[n];
+    const int64_t row = id < 0 ? 0 : ppi_min64(id, x->dim[1] - 1);
+    return (n * x->dim[1] + row) * d;
+}
+
+static bool pick_accepts(const ppi_kernel_args *a) {
+    return !a->accumulate && ppi_is_float(a->in[0].dtype) && ppi_is_float(a->out[0].dtype);
+}
+
+static pp_status pick_run(const ppi_kernel_args *a) {
+    const ppi_shape *x = &a->in[0].shape;
+    const int64_t d = x->ndim > 2 ? x->dim[2] : 1;
+    for (int64_t n = 0; n < x->dim[0]; n++)
+        move_block(&a->out[0], n * d, &a->in[0], pick_at(a, x, n, d), d);
+    return PP_OK;
+}
+
+static pp_status pick_grad_run(const ppi_kernel_args *a) {
+    const ppi_shape *x = &a->out[0].shape;
+    const int64_t d = x->ndim > 2 ? x->dim[2] : 1;
+    memset(a->out[0].data, 0, (size_t)ppi_shape_count(x) * ppi_dtype_size(a->out[0].dtype));
+    for (int64_t n = 0; n < x->dim[0]; n++)
+        move_block(&a->out[0], pick_at(a, x, n, d), &a->in[0], n * d, d);
+    return PP_OK;
+}
+
+static bool one_hot_accepts(const ppi_kernel_args *a) {
+    return !a->accumulate && ppi_is_float(a->out[0].dtype);
+}
+
+static pp_status one_hot_run(const ppi_kernel_args *a) {
+    const ppi_operand *x = &a->in[0], *y = &a->out[0];
+    const int64_t components = ppi_shape_count(&x->shape);
+    const int parts = a->params.one_hot.parts;
+    memset(y->data, 0, (size_t)ppi_shape_count(&y->shape) * ppi_dtype_size(y->dtype));
+    int64_t at = 0;
+    int part = 0;
+    for (int64_t i = 0; i < components; i++) {
+        const int64_t size = a->params.one_hot.size[part];
+        const int64_t value = x->dtype == PPI_U8 ? ((const uint8_t *)x->data)[i]
+                                                 : ((const int32_t *)x->data)[i];
+        const int64_t hot = at + (value < 0 ? 0 : ppi_min64(value, size - 1));
+        if (y->dtype == PPI_F32) {
+            ((float *)y->data)[hot] = 1.0f;
+        } else {
+            ((uint16_t *)y->data)[hot] = ppi_bf16_from_f32(1.0f);
+        }
+        at += size;
+        if (++part == parts) part = 0;
+    }
+    return PP_OK;
+}
+
 #define MOVE_ENTRY(op, fn)                                                                         \
     {                                                                                              \
         PPI_OP_##op, {                                                                             \
@@ -263,5 +320,8 @@ const ppi_kernel_entry ppi_move_table[] = {
     {PPI_OP_TAKE_ROWS_GRAD, {"move:take_rows_grad", take_rows_grad_accepts, NULL, NULL, NULL, take_rows_grad_run}},
     MOVE_ENTRY(CONCAT, concat),
     MOVE_ENTRY(PERMUTE, permute),
+    {PPI_OP_PICK, {"move:pick", pick_accepts, NULL, NULL, NULL, pick_run}},
+    {PPI_OP_PICK_GRAD, {"move:pick_grad", pick_accepts, NULL, NULL, NULL, pick_grad_run}},
+    {PPI_OP_ONE_HOT, {"move:one_hot", one_hot_accepts, NULL, NULL, NULL, one_hot_run}},
     {0},
 };

@@ -312,6 +312,41 @@ static pp_status softmax_grad_run(const ppi_kernel_args *a) {
     return PP_OK;
 }
 
+static pp_status log_softmax_run(const ppi_kernel_args *a) {
+    const ppi_operand *x = &a->in[0];
+    const int64_t c = ppi_last_dim(&x->shape);
+    const int64_t rows = row_count(x);
+    const int nt = ppi_team(rows * c, a->threads);
+#pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
+    for (int64_t row = 0; row < rows; row++) {
+        const float max = row_max(x, row * c, c);
+        const vf lse = v_set(max + logf(row_exp_sum(x, row * c, c, max)));
+        for (int64_t i = 0; i < c; i += VW)
+            row_put(&a->out[0], row * c + i, v_sub(row_get(x, row * c + i, c - i), lse), c - i);
+    }
+    return PP_OK;
+}
+
+static pp_status log_softmax_grad_run(const ppi_kernel_args *a) {
+    const ppi_operand *dy = &a->in[0], *y = &a->in[1];
+    const int64_t c = ppi_last_dim(&y->shape);
+    const int64_t rows = row_count(y);
+    const int nt = ppi_team(rows * c, a->threads);
+#pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
+    for (int64_t row = 0; row < rows; row++) {
+        const int64_t at = row * c;
+        vf s = v_zero();
+        for (int64_t i = 0; i < c; i += VW)
+            s = v_add(s, row_mask(row_get(dy, at + i, c - i), c - i));
+        const vf sum = v_set(v_sum(s));
+        for (int64_t i = 0; i < c; i += VW) {
+            const vf p = v_exp(row_get(y, at + i, c - i));
+            row_put(&a->out[0], at + i, v_fnma(p, sum, row_get(dy, at + i, c - i)), c - i);
+        }
+    }
+    return PP_OK;
+}
+
 /* ---- cross-entropy ---- */
 
 static bool cross_entropy_accepts(const ppi_kernel_args *a) {
@@ -471,6 +506,8 @@ const ppi_kernel_entry PPI_SIMD(rows_table)[] = {
       NULL, layer_norm_grad_run}},
     ROW_ENTRY(SOFTMAX, softmax, row_unary_accepts),
     ROW_ENTRY(SOFTMAX_GRAD, softmax_grad, row_binary_accepts),
+    ROW_ENTRY(LOG_SOFTMAX, log_softmax, row_unary_accepts),
+    ROW_ENTRY(LOG_SOFTMAX_GRAD, log_softmax_grad, row_binary_accepts),
     ROW_ENTRY(CROSS_ENTROPY, cross_entropy, cross_entropy_accepts),
     ROW_ENTRY(CROSS_ENTROPY_GRAD, cross_entropy_grad, cross_entropy_grad_accepts),
     ROW_ENTRY(EMBEDDING, embedding, embedding_accepts),

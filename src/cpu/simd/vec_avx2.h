@@ -151,6 +151,10 @@ VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
     const vi l = _mm256_xor_si256(_mm256_set1_epi32((int)limit), flip);
     return _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(l, w)), x);
 }
+/* Bit l is set where lane l is not zero. */
+VFN unsigned v_nonzero(vf x) {
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+}
 VFN int v_all_finite(vf x) {
     return _mm256_movemask_ps(
                _mm256_cmp_ps(v_abs(x), _mm256_set1_ps(3.402823466e38f), _CMP_LE_OQ)) == 0xff;

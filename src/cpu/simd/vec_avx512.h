@@ -151,6 +151,10 @@ VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
         _mm512_cmpge_epu32_mask(_mm512_loadu_si512(word), _mm512_set1_epi32((int)limit));
     return _mm512_maskz_mov_ps(k, x);
 }
+/* Bit l is set where lane l is not zero. */
+VFN unsigned v_nonzero(vf x) {
+    return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+}
 /* All lanes finite. */
 VFN int v_all_finite(vf x) {
     return _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(3.402823466e38f), _CMP_LE_OQ) ==
@@ -188,6 +192,14 @@ VFN void v_transpose(float *y, int64_t ldy, const vf in[VW]) {
         _mm512_storeu_ps(y + (8 + j) * ldy, _mm512_shuffle_f32x4(a, b, 0xdd));
         _mm512_storeu_ps(y + (12 + j) * ldy, _mm512_shuffle_f32x4(c, d, 0xdd));
     }
+}
+
+/* Sixteen elements of two bf16 rows as words of a pair, the element of `even` in the lower half. */
+#define VEC_PAIR_WORDS
+VFN vf v_pair_words(const uint16_t *even, const uint16_t *odd) {
+    const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)even));
+    const __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)odd));
+    return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
 }
 
 /* Registers of VW/2 lanes of 64 bits for Philox, which works on the lower halves; the upper ones

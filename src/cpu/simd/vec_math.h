@@ -116,6 +116,11 @@ VFN vf v_act(const bool precise, vf x, ppi_act act) {
         const vf e = v_erf(v_mul(x, v_set(0.70710678f)), &gauss);
         return v_mul(v_mul(half, x), v_add(v_set(1.0f), e));
     }
+    case PPI_ACT_HUBER: {
+        const vf size = v_abs(x);
+        const vf near = v_min(size, v_set(1.0f));
+        return v_mul(near, v_fnma(half, near, size));
+    }
     default:
         return x;
     }
@@ -141,6 +146,8 @@ VFN vf v_act_grad(const bool precise, vf x, ppi_act act) {
         const vf e = v_erf(v_mul(x, v_set(0.70710678f)), &gauss);
         return v_fma(v_mul(x, v_set(0.39894228f)), gauss, v_mul(v_set(0.5f), v_add(one, e)));
     }
+    case PPI_ACT_HUBER:
+        return v_max(v_set(-1.0f), v_min(one, x));
     default:
         return one;
     }

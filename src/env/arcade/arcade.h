@@ -1,51 +1,57 @@
-/* What the built-in arcade games share: the suite's actions and the painted 84x84 view. */
+/* The arcade suite as the rest of the program sees it: the list of games, their facts, and the
+ * painting of planes. What a game file needs is in env/arcade/game.h. */
 #ifndef PPI_ENV_ARCADE_H
 #define PPI_ENV_ARCADE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <polyplay/env.h>
 
-/* Suite actions; every game names the ones it uses. */
-typedef enum ppi_suite_action {
-    PPI_SUITE_N,
-    PPI_SUITE_L,
-    PPI_SUITE_U,
-    PPI_SUITE_R,
-    PPI_SUITE_D,
-    PPI_SUITE_F,
-    PPI_SUITE_COUNT
-} ppi_suite_action;
+#include "base/compat.h"
+#include "env/arcade/paint.h"
 
-#define PPI_GREY_SIDE 84
+/* Number of games, a constant expression. */
+enum {
+#define PPI_ARCADE_GAME(name) PPI_ARCADE_INDEX_##name,
+#include "env/arcade/games.def"
+#undef PPI_ARCADE_GAME
+    PPI_ARCADE_GAMES
+};
 
-/* One layer of a picture: cells of plane `plane` get grey level `level`; later layers lie on top. */
-typedef struct ppi_paint_layer {
-    int32_t plane;
-    uint8_t level;
-} ppi_paint_layer;
+/* Functions of every game, in the order of games.def. */
+extern const pp_env_vtable *const ppi_arcade_vtables[];
+extern const int ppi_arcade_count; /* = PPI_ARCADE_GAMES */
 
-/* Suite action -> full Atari id. */
-extern const int32_t ppi_suite_to_full[PPI_SUITE_COUNT];
+/* Game sets a game belongs to, as bits; every game also has the last one. */
+enum {
+    PPI_ARCADE_FIVE = 1, /* @arcade5 */
+    PPI_ARCADE_NEW = 2,  /* @arcade-new */
+    PPI_ARCADE_EVERY = 4 /* @arcade */
+};
 
-/* Full Atari id 0..17 -> suite action if it is among list[count], else PPI_SUITE_N. */
-ppi_suite_action ppi_suite_from_full(int32_t full, const int32_t *list, int32_t count);
+/* What is known of a game beside its rules. */
+typedef struct ppi_arcade_facts {
+    double sticky;       /* the game's own repeat probability */
+    int32_t cap;         /* steps of an episode in the suite */
+    int32_t modes;       /* modes 0..modes-1 */
+    uint32_t sets;       /* PPI_ARCADE_FIVE, ... */
+    double random_score; /* mean return of random play under the suite's rules */
+    double good_score;   /* the return that counts as 1 in normalised scores */
+} ppi_arcade_facts;
 
-/* Fills the action fields of a specification from a list of suite actions. */
-void ppi_suite_describe(pp_env_spec *spec, const int32_t *list, int32_t count);
+/* Facts of a game by id ("arcade/pong") or by index in games.def; false for an unknown one. */
+bool ppi_arcade_facts_of(ppi_arcade_facts *out, const char *id);
+bool ppi_arcade_facts_at(ppi_arcade_facts *out, int index);
 
-/* Paints u8 planes [h,w,c] into grey u8 [84,84]: square blocks as large as fit, centred on black. */
-void ppi_arcade_paint(uint8_t *grey, const uint8_t *planes, int32_t h, int32_t w, int32_t c,
-                      const ppi_paint_layer *layers, int32_t n_layers);
+/* Rule of one mode in words ("no ramping"), NULL outside 0..modes-1. Owned by the program. */
+const char *ppi_arcade_mode_text(const char *id, int mode);
 
-/* Doubles grey u8 [84,84] into rgb u8 [168,168,3]. */
-void ppi_arcade_render(uint8_t *rgb, const uint8_t *grey);
+/* Painter of a game's planes in one mode, for readers of stored planes; false for an unknown id or
+ * mode. */
+bool ppi_arcade_painter(ppi_painter *out, const char *id, int mode);
 
 /* Writes a formatted reason and returns status. */
-int32_t ppi_env_fail(pp_env_error *error, int32_t status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Functions of arcade/catch. */
-extern const pp_env_vtable ppi_catch_vtable;
+int32_t ppi_env_fail(pp_env_error *error, int32_t status, const char *fmt, ...) PPI_PRINTF(3, 4);
 
 #endif

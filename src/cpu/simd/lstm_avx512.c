@@ -1,0 +1,4 @@
+/* LSTM for AVX512. */
+#include "cpu/simd/vec_avx512.h"
+
+#include "cpu/simd/lstm_tmpl.h"

@@ -1,0 +1,482 @@
+/* Seaquest: a submarine shoots fish and enemy submarines, gathers divers and must surface for air.
+ * The rules equal those of MinAtar's game in mode 0.
+ *
+ * The reference keeps its things in lists, walks them from the end and removes "by value": the
+ * lowest-index element equal in all fields goes. With an equal twin below it the handled element
+ * slides down one place and is handled again. The walks here keep that order. */
+#include <string.h>
+
+#include "env/arcade/game.h"
+
+enum {
+    SIDE = 10,
+    DEEPEST = 8, /* last row of the water */
+    PLANES = 10,
+    PLANE_FRONT = 0,
+    PLANE_BACK = 1,
+    PLANE_FRIENDLY = 2,
+    PLANE_TRAIL = 3,
+    PLANE_ENEMY_BULLET = 4,
+    PLANE_FISH = 5,
+    PLANE_ENEMY_SUB = 6,
+    PLANE_OXYGEN = 7,
+    PLANE_DIVERS = 8,
+    PLANE_DIVER = 9,
+    MAX_DIVERS = 6,
+    SHOT_DELAY = 5,
+    ENEMY_SHOT_DELAY = 10,
+    DIVER_EVERY = 30,
+    DIVER_SPEED = 5,
+    MODE_STEADY = 1, /* no ramping */
+    MODE_FAST = 2,   /* S = 12, M = 3 from the start */
+    MODE_SHORT = 3,  /* less oxygen */
+    /* More than a list can hold: at the fastest spawning one enemy comes a step and crosses the
+     * board in at most 60, a submarine fires every 11 steps bullets that live 10. */
+    LIST_MAX = 80,
+};
+
+/* Fish, submarine, diver or bullet; fields that a kind lacks are 0. */
+typedef struct thing {
+    int8_t x;
+    int8_t y;
+    int8_t right;
+    int8_t timer;
+    int8_t shot_timer;
+    int8_t pad[3];
+} thing;
+
+/* Newest last. */
+typedef struct thing_list {
+    int32_t count;
+    thing at[LIST_MAX];
+} thing_list;
+
+typedef struct seaquest {
+    int32_t x;
+    int32_t y;
+    int32_t right; /* 1: faces right */
+    int32_t oxygen;
+    int32_t divers; /* on board; falls below 0 */
+    int32_t spawn_speed;
+    int32_t enemy_timer;
+    int32_t diver_timer;
+    int32_t move_speed;
+    int32_t ramp_index;
+    int32_t shot_timer;
+    int32_t surfaced; /* 1: at the surface since the last step */
+    thing_list friendly;
+    thing_list bullets; /* of the enemies */
+    thing_list fish;
+    thing_list subs;
+    thing_list swimmers; /* divers in the water */
+} seaquest;
+
+static int32_t full_oxygen(const ppi_arcade_run *run) {
+    return run->mode == MODE_SHORT ? 120 : 200;
+}
+
+static int32_t floor_div(int32_t a, int32_t b) {
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+static void append(thing_list *list, thing t) {
+    if (list->count < LIST_MAX) list->at[list->count++] = t;
+}
+
+static void remove_at(thing_list *list, int32_t i) {
+    list->count--;
+    memmove(&list->at[i], &list->at[i + 1], (size_t)(list->count - i) * sizeof(thing));
+}
+
+/* Removes the first element equal to *t. */
+static void remove_value(thing_list *list, thing t) {
+    for (int32_t i = 0; i < list->count; i++) {
+        if (memcmp(&list->at[i], &t, sizeof(t)) == 0) {
+            remove_at(list, i);
+            return;
+        }
+    }
+}
+
+/* Index of the first element on a cell, -1 without one. */
+static int32_t find_on(const thing_list *list, int32_t x, int32_t y) {
+    for (int32_t i = 0; i < list->count; i++) {
+        if (list->at[i].x == x && list->at[i].y == y) return i;
+    }
+    return -1;
+}
+
+static bool outside(const thing *t) {
+    return t->x < 0 || t->x >= SIDE;
+}
+
+static bool on_sub(const seaquest *s, const thing *t) {
+    return t->x == s->x && t->y == s->y;
+}
+
+static void advance(thing *t) {
+    t->x = (int8_t)(t->x + (t->right ? 1 : -1));
+}
+
+static void seaquest_reset(void *state, ppi_arcade_run *run) {
+    seaquest *s = state;
+    const bool fast = run->mode == MODE_FAST;
+    memset(s, 0, sizeof(*s));
+    s->x = 5;
+    s->oxygen = full_oxygen(run);
+    s->spawn_speed = fast ? 12 : 20;
+    s->enemy_timer = s->spawn_speed;
+    s->diver_timer = DIVER_EVERY;
+    s->move_speed = fast ? 3 : 5;
+    s->surfaced = 1;
+}
+
+static bool row_has_other_way(const thing_list *list, const thing *t) {
+    for (int32_t i = 0; i < list->count; i++) {
+        if (list->at[i].y == t->y && list->at[i].right != t->right) return true;
+    }
+    return false;
+}
+
+static void spawn_enemy(seaquest *s, ppi_arcade_run *run) {
+    const bool right = ppi_draw_unit(run) < 0.5;
+    const bool sub = ppi_draw_unit(run) < 1.0 / 3.0;
+    const int32_t y = 1 + (int32_t)ppi_draw_below(run, DEEPEST);
+    const thing t = {.x = right ? 0 : SIDE - 1,
+                     .y = (int8_t)y,
+                     .right = right,
+                     .timer = (int8_t)s->move_speed,
+                     .shot_timer = sub ? ENEMY_SHOT_DELAY : 0};
+    if (row_has_other_way(&s->subs, &t) || row_has_other_way(&s->fish, &t)) return;
+    append(sub ? &s->subs : &s->fish, t);
+}
+
+static void spawn_diver(seaquest *s, ppi_arcade_run *run) {
+    const bool right = ppi_draw_unit(run) < 0.5;
+    const int32_t y = 1 + (int32_t)ppi_draw_below(run, DEEPEST);
+    append(
+        &s->swimmers,
+        (thing){.x = right ? 0 : SIDE - 1, .y = (int8_t)y, .right = right, .timer = DIVER_SPEED});
+}
+
+static void spawn(seaquest *s, ppi_arcade_run *run) {
+    if (s->enemy_timer == 0) {
+        spawn_enemy(s, run);
+        s->enemy_timer = s->spawn_speed;
+    }
+    if (s->diver_timer == 0) {
+        spawn_diver(s, run);
+        s->diver_timer = DIVER_EVERY;
+    }
+}
+
+static void act(seaquest *s, ppi_suite_action action) {
+    switch (action) {
+    case PPI_SUITE_F:
+        if (s->shot_timer == 0) {
+            append(&s->friendly,
+                   (thing){.x = (int8_t)s->x, .y = (int8_t)s->y, .right = (int8_t)s->right});
+            s->shot_timer = SHOT_DELAY;
+        }
+        break;
+    case PPI_SUITE_L:
+        s->x -= s->x > 0;
+        s->right = 0;
+        break;
+    case PPI_SUITE_R:
+        s->x += s->x < SIDE - 1;
+        s->right = 1;
+        break;
+    case PPI_SUITE_U:
+        s->y -= s->y > 0;
+        break;
+    case PPI_SUITE_D:
+        s->y += s->y < DEEPEST;
+        break;
+    default:
+        break;
+    }
+}
+
+static int32_t move_friendly(seaquest *s) {
+    int32_t reward = 0;
+    for (int32_t i = s->friendly.count - 1; i >= 0; i--) {
+        thing *t = &s->friendly.at[i];
+        advance(t);
+        if (outside(t)) {
+            remove_value(&s->friendly, *t);
+            continue;
+        }
+        thing_list *hit = &s->fish;
+        int32_t at = find_on(hit, t->x, t->y);
+        if (at < 0) {
+            hit = &s->subs;
+            at = find_on(hit, t->x, t->y);
+        }
+        if (at >= 0) {
+            remove_at(hit, at);
+            remove_value(&s->friendly, *t);
+            reward++;
+        }
+    }
+    return reward;
+}
+
+/* A diver on the submarine's front cell comes on board; returns whether it did. */
+static bool pick_up(seaquest *s, const thing *t) {
+    if (!on_sub(s, t) || s->divers >= MAX_DIVERS) return false;
+    remove_value(&s->swimmers, *t);
+    s->divers++;
+    return true;
+}
+
+static void move_swimmers(seaquest *s) {
+    for (int32_t i = s->swimmers.count - 1; i >= 0; i--) {
+        thing *t = &s->swimmers.at[i];
+        if (pick_up(s, t)) continue;
+        if (t->timer != 0) {
+            t->timer--;
+            continue;
+        }
+        t->timer = DIVER_SPEED;
+        advance(t);
+        if (outside(t)) {
+            remove_value(&s->swimmers, *t);
+        } else {
+            pick_up(s, t);
+        }
+    }
+}
+
+/* One enemy that is due to move: off the board, onto the submarine, or into a bullet. *t is the
+ * element itself and may be gone afterwards. Returns the reward. */
+static int32_t move_enemy(seaquest *s, ppi_arcade_run *run, thing_list *list, thing *t) {
+    t->timer = (int8_t)s->move_speed;
+    advance(t);
+    if (outside(t)) {
+        remove_value(list, *t);
+    } else if (on_sub(s, t)) {
+        run->terminated = 1;
+    } else {
+        const int32_t bullet = find_on(&s->friendly, t->x, t->y);
+        if (bullet >= 0) {
+            remove_value(list, *t);
+            remove_at(&s->friendly, bullet);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Handles element i of fish or submarines and returns the reward. *copy is the element afterwards,
+ * and *place where it is now, -1 once removed. */
+static int32_t handle_enemy(seaquest *s, ppi_arcade_run *run, thing_list *list, int32_t i,
+                            thing *copy, int32_t *place) {
+    thing *t = &list->at[i];
+    const int32_t before = list->count;
+    int32_t reward = 0;
+    if (on_sub(s, t)) run->terminated = 1;
+    *copy = *t;
+    *place = i;
+    if (t->timer != 0) {
+        t->timer--;
+        *copy = *t;
+        return 0;
+    }
+    advance(copy);
+    copy->timer = (int8_t)s->move_speed;
+    /* An equal twin below is removed in its stead, and the element slides down. */
+    bool twin = false;
+    for (int32_t k = 0; k < i && !twin; k++) twin = memcmp(&list->at[k], copy, sizeof(*copy)) == 0;
+    reward = move_enemy(s, run, list, t);
+    if (list->count < before) *place = twin ? i - 1 : -1;
+    return reward;
+}
+
+static int32_t move_subs(seaquest *s, ppi_arcade_run *run) {
+    int32_t reward = 0;
+    for (int32_t i = s->subs.count - 1; i >= 0; i--) {
+        thing t;
+        int32_t place;
+        reward += handle_enemy(s, run, &s->subs, i, &t, &place);
+        if (t.shot_timer == 0) {
+            /* A submarine that has just been removed still fires. */
+            t.shot_timer = ENEMY_SHOT_DELAY;
+            append(&s->bullets, (thing){.x = t.x, .y = t.y, .right = t.right});
+        } else {
+            t.shot_timer--;
+        }
+        if (place >= 0) s->subs.at[place].shot_timer = t.shot_timer;
+    }
+    return reward;
+}
+
+static int32_t move_fish(seaquest *s, ppi_arcade_run *run) {
+    int32_t reward = 0;
+    for (int32_t i = s->fish.count - 1; i >= 0; i--) {
+        thing t;
+        int32_t place;
+        reward += handle_enemy(s, run, &s->fish, i, &t, &place);
+    }
+    return reward;
+}
+
+static void move_bullets(seaquest *s, ppi_arcade_run *run) {
+    for (int32_t i = s->bullets.count - 1; i >= 0; i--) {
+        thing *t = &s->bullets.at[i];
+        if (on_sub(s, t)) run->terminated = 1;
+        advance(t);
+        if (outside(t)) {
+            remove_value(&s->bullets, *t);
+        } else if (on_sub(s, t)) {
+            run->terminated = 1;
+        }
+    }
+}
+
+static int32_t surface(seaquest *s, const ppi_arcade_run *run) {
+    int32_t reward = 0;
+    s->surfaced = 1;
+    if (s->divers == MAX_DIVERS) {
+        s->divers = 0;
+        reward = floor_div(s->oxygen * 10, full_oxygen(run));
+    }
+    s->oxygen = full_oxygen(run);
+    s->divers--;
+    if (run->mode != MODE_STEADY && (s->spawn_speed > 1 || s->move_speed > 2)) {
+        if (s->move_speed > 2 && s->ramp_index % 2 == 1) s->move_speed--;
+        if (s->spawn_speed > 1) s->spawn_speed--;
+        s->ramp_index++;
+    }
+    return reward;
+}
+
+static int32_t breathe(seaquest *s, ppi_arcade_run *run) {
+    if (s->oxygen <= 0) run->terminated = 1;
+    if (s->y > 0) {
+        s->oxygen--;
+        s->surfaced = 0;
+    } else if (!s->surfaced) {
+        if (s->divers != 0) return surface(s, run);
+        run->terminated = 1;
+    }
+    return 0;
+}
+
+static int32_t seaquest_step(void *state, ppi_arcade_run *run, ppi_suite_action action) {
+    seaquest *s = state;
+    spawn(s, run);
+    act(s, action);
+    int32_t reward = move_friendly(s);
+    move_swimmers(s);
+    reward += move_subs(s, run);
+    move_bullets(s, run);
+    reward += move_fish(s, run);
+    s->enemy_timer -= s->enemy_timer > 0;
+    s->diver_timer -= s->diver_timer > 0;
+    s->shot_timer -= s->shot_timer > 0;
+    return reward + breathe(s, run);
+}
+
+static void draw_list(uint8_t *planes, const thing_list *list, int32_t plane, bool trail) {
+    for (int32_t i = 0; i < list->count; i++) {
+        const thing *t = &list->at[i];
+        uint8_t *row = planes + t->y * SIDE * PLANES;
+        const int32_t behind = t->x + (t->right ? -1 : 1);
+        row[t->x * PLANES + plane] = 1;
+        if (trail && behind >= 0 && behind < SIDE) row[behind * PLANES + PLANE_TRAIL] = 1;
+    }
+}
+
+static void seaquest_draw(const void *state, const ppi_arcade_run *run, uint8_t *planes) {
+    const seaquest *s = state;
+    uint8_t *row = planes + s->y * SIDE * PLANES;
+    row[s->x * PLANES + PLANE_FRONT] = 1;
+    const int32_t back = ppi_clamp(s->x + (s->right ? -1 : 1), 0, SIDE - 1);
+    row[back * PLANES + PLANE_BACK] = 1;
+    uint8_t *gauge = planes + (SIDE - 1) * SIDE * PLANES;
+    const int32_t air = ppi_clamp(floor_div(s->oxygen * 10, full_oxygen(run)), 0, SIDE);
+    for (int32_t x = 0; x < air; x++) gauge[x * PLANES + PLANE_OXYGEN] = 1;
+    for (int32_t x = SIDE - 1 - s->divers; x < SIDE - 1; x++) gauge[x * PLANES + PLANE_DIVERS] = 1;
+    draw_list(planes, &s->friendly, PLANE_FRIENDLY, false);
+    draw_list(planes, &s->bullets, PLANE_ENEMY_BULLET, false);
+    draw_list(planes, &s->fish, PLANE_FISH, true);
+    draw_list(planes, &s->subs, PLANE_ENEMY_SUB, true);
+    draw_list(planes, &s->swimmers, PLANE_DIVER, true);
+}
+
+static bool valid_list(const thing_list *list) {
+    if (list->count < 0 || list->count > LIST_MAX) return false;
+    for (int32_t i = 0; i < list->count; i++) {
+        const thing *t = &list->at[i];
+        if (outside(t) || t->y < 0 || t->y > DEEPEST || t->timer < 0 || t->shot_timer < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool seaquest_valid(const void *state, const ppi_arcade_run *run) {
+    const seaquest *s = state;
+    return s->oxygen <= full_oxygen(run) && valid_list(&s->friendly) && valid_list(&s->bullets) &&
+           valid_list(&s->fish) && valid_list(&s->subs) && valid_list(&s->swimmers);
+}
+
+static const int32_t k_actions[] = {PPI_SUITE_N, PPI_SUITE_L, PPI_SUITE_U,
+                                    PPI_SUITE_R, PPI_SUITE_D, PPI_SUITE_F};
+static const ppi_paint_layer k_layers[] = {
+    {PLANE_OXYGEN, 60, {90, 170, 255}, PPI_PAINT_UPPER},
+    {PLANE_DIVERS, 90, {244, 196, 48}, PPI_PAINT_LOWER},
+    {PLANE_TRAIL, 30, {36, 44, 64}, PPI_PAINT_WHOLE},
+    {PLANE_DIVER, 110, {244, 196, 48}, PPI_PAINT_WHOLE},
+    {PLANE_FISH, 150, {120, 200, 120}, PPI_PAINT_WHOLE},
+    {PLANE_ENEMY_SUB, 175, {224, 90, 80}, PPI_PAINT_WHOLE},
+    {PLANE_ENEMY_BULLET, 200, {255, 130, 110}, PPI_PAINT_WHOLE},
+    {PLANE_FRIENDLY, 225, {255, 255, 255}, PPI_PAINT_WHOLE},
+    {PLANE_BACK, 130, {110, 120, 220}, PPI_PAINT_WHOLE},
+    {PLANE_FRONT, 255, {170, 180, 255}, PPI_PAINT_WHOLE},
+};
+static const ppi_arcade_mode k_modes[] = {
+    {"oxygen for 200 steps, ramping", 0, 0},
+    {"no ramping", 0, 0},
+    {"spawns every 12 and moves every 4 steps from the start", 0, 0},
+    {"oxygen for 120 steps", 0, 0},
+};
+static const ppi_arcade_field k_fields[] = {
+    PPI_ARCADE_FIELD(seaquest, x, 0, SIDE - 1),
+    PPI_ARCADE_FIELD(seaquest, y, 0, DEEPEST),
+    PPI_ARCADE_FIELD(seaquest, right, 0, 1),
+    PPI_ARCADE_FIELD(seaquest, oxygen, -1000000, 200),
+    PPI_ARCADE_FIELD(seaquest, divers, -1000000, MAX_DIVERS),
+    PPI_ARCADE_FIELD(seaquest, spawn_speed, 1, 20),
+    PPI_ARCADE_FIELD(seaquest, enemy_timer, 0, 20),
+    PPI_ARCADE_FIELD(seaquest, diver_timer, 0, DIVER_EVERY),
+    PPI_ARCADE_FIELD(seaquest, move_speed, 2, 5),
+    PPI_ARCADE_FIELD(seaquest, ramp_index, 0, 20),
+    PPI_ARCADE_FIELD(seaquest, shot_timer, 0, SHOT_DELAY),
+    PPI_ARCADE_FIELD(seaquest, surfaced, 0, 1),
+};
+
+const ppi_arcade_game ppi_arcade_seaquest = {
+    .id = "arcade/seaquest",
+    .rows = SIDE,
+    .columns = SIDE,
+    .planes = PLANES,
+    PPI_ARCADE_LIST(actions, k_actions),
+    PPI_ARCADE_LIST(layers, k_layers),
+    PPI_ARCADE_LIST(modes, k_modes),
+    PPI_ARCADE_LIST(fields, k_fields),
+    .state_size = sizeof(seaquest),
+    .facts = {.sticky = 0.1,
+              .cap = PPI_ARCADE_SUITE_CAP,
+              .sets = PPI_ARCADE_FIVE,
+              .random_score = 0.105,
+              .good_score = 20},
+    .minatar = true,
+    .reward_min = 0,
+    .reward_max = 12, /* the bonus of six divers and two bullets in flight */
+    .reset = seaquest_reset,
+    .step = seaquest_step,
+    .draw = seaquest_draw,
+    .valid = seaquest_valid,
+};
