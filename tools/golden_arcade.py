@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/golden/arcade/*.json: long plays of the packages that the arcade games must equal.
 
-Needs minatar==1.0.15 bsuite==0.3.6 jumanji==1.1.2 gymnax==1.0.1; a package that is missing is skipped
-with a note. The packages are run as they are and looked at through their public calls only.
+Needs minatar==1.0.15 bsuite==0.3.6 jumanji==1.1.2 gymnax==1.0.1; a package that is missing is
+skipped with a note. The packages are run as they are and looked at through their public calls only.
 
 minatar.json and catch.json are seed-exact: checksums of the planes and of (reward, end) pairs over
 every 1,000 steps. The other three games draw from other generators, so their files hold what was
@@ -195,8 +195,8 @@ def game2048(steps):
 
 
 def four_rooms(steps):
-    """Uniform actions without failures, fixed and drawn starts. events: cells (row*13+column) of goal
-    and start of every drawn episode. planes: checksums of (row, column, goal row, goal column);
+    """Uniform actions without failures, fixed and drawn starts. events: cells (row*13+column) of
+    goal and start of every drawn episode. planes: checksums of (row, column, goal row, goal column);
     rewards: of (reward, terminated, truncated)."""
     import gymnax
     import jax

@@ -253,7 +253,7 @@ def train(path, shapes, loss_of, data, update, most):
             p.grad = None
         loss = loss_of(w, target, data)
         loss.backward()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         if t == 1:
             store(out, "grad", w)
         if most:

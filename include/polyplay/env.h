@@ -117,7 +117,7 @@ typedef struct pp_env_vtable {
      * episode continues the present random stream. obs [H,W,C] or NULL. */
     int32_t (*reset)(void *env, uint64_t seed, uint8_t *obs, pp_env_result *result,
                      pp_env_error *error);
-    /* Plays full action id 0..17. obs [H,W,C] or NULL where the caller does not want it. */
+    /* Plays action 0..action_count-1. obs [H,W,C] or NULL where the caller does not want it. */
     int32_t (*step)(void *env, int32_t action, uint8_t *obs, pp_env_result *result,
                     pp_env_error *error);
     /* Writes the present observation. */

@@ -57,15 +57,15 @@ typedef struct pp_vec_config {
 
 /* The arrays of a vec, N = environments. They stay in place until it is closed. */
 typedef struct pp_vec_rows {
-    const uint8_t *obs;         /* [N, obs_bytes] as the specification says; PP_OBS_FLOAT: floats */
-    const uint8_t *final_obs;   /* [N, obs_bytes] NULL unless SAME_STEP; rows of the episodes that
-                                   ended in the last step, others are undefined */
-    const double *reward;       /* [N] raw */
-    const uint8_t *terminated;  /* [N] 1: the task ended */
-    const uint8_t *truncated;   /* [N] 1: a limit cut the episode */
-    const int32_t *lives;       /* [N] left, 0 where the game has none */
-    const int32_t *frames;      /* [N] emulated in the last call */
-    const int64_t *steps;       /* [N] in the running episode */
+    const uint8_t *obs;        /* [N, obs_bytes] as the specification says; PP_OBS_FLOAT: floats */
+    const uint8_t *final_obs;  /* [N, obs_bytes] NULL unless SAME_STEP; rows of the episodes that
+                                  ended in the last step, others are undefined */
+    const double *reward;      /* [N] raw */
+    const uint8_t *terminated; /* [N] 1: the task ended */
+    const uint8_t *truncated;  /* [N] 1: a limit cut the episode */
+    const int32_t *lives;      /* [N] left, 0 where the game has none */
+    const int32_t *frames;     /* [N] emulated in the last call */
+    const int64_t *steps;      /* [N] in the running episode */
     const double *episode_return;  /* [N] of the episode that ended last; 0 before the first end */
     const int64_t *episode_length; /* [N] its steps */
     const double *episode_seconds; /* [N] its time from start to end */

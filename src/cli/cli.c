@@ -21,11 +21,15 @@ static const ppi_verb verbs[] = {
      "ENVS is a comma list of environments and sets (polyplay info --envs). Each game becomes one\n"
      "dataset DIR/<env>/<policy>-v0. --steps counts per game; running episodes are finished.\n",
      ppi_verb_collect},
-    {"data", "look at recorded datasets",
-     "polyplay data list [ROOT]        datasets below a folder, else MINARI_DATASETS_PATH\n"
-     "polyplay data show DATASET...    spaces, facts and statistics\n"
+    {"data", "look at recorded datasets, combine and delete them",
+     "polyplay data list [ROOT]          datasets below a folder, else MINARI_DATASETS_PATH\n"
+     "polyplay data show DATASET...      spaces, facts, statistics, the learning curve\n"
+     "polyplay data inspect DATASET      the steps of an episode or a history\n"
      "polyplay data validate DATASET...  reads every row; fails at the first bad one\n"
-     "DATASET is a folder, a Minari id under MINARI_DATASETS_PATH, a glob or a comma list.\n",
+     "polyplay data combine DATASET... --out FOLDER   one new dataset out of several\n"
+     "polyplay data delete DATASET --yes\n"
+     "`polyplay data ACTION --help` lists the options of an action. DATASET is a folder, a Minari\n"
+     "id under MINARI_DATASETS_PATH, a glob or a comma list.\n",
      ppi_verb_data},
     {"train", "train a method on datasets",
      "polyplay train METHOD --data DATASETS --steps N --out RUN [options]\n"

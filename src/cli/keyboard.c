@@ -1,8 +1,8 @@
 /* Playing by hand: a raw terminal, a picture each tick, the keys of a tick as one action.
  *
- * A terminal tells of keys pressed, not of keys held, so a key acts in the tick it arrives in; a held
- * key arrives again and again. Keys of one tick are joined: up, right and space are UPRIGHTFIRE
- * where the game has it. */
+ * A terminal tells of keys pressed, not of keys held, so a key acts in the tick it arrives in; a
+ * held key arrives again and again. Keys of one tick are joined: up, right and space are
+ * UPRIGHTFIRE where the game has it. */
 #include "cli/keyboard.h"
 
 #include <errno.h>
@@ -30,7 +30,9 @@ enum {
     FIRST_CHECK_MS = 200 /* how often a wait looks for signals */
 };
 
+/* Ticks a second where nobody says: a game of emulated frames runs at its own 60 frames. */
 static const double k_default_fps = 10;
+static const double k_frames_per_second = 60;
 
 /* The keys of one tick. */
 typedef struct keys {
@@ -58,10 +60,10 @@ typedef struct session {
     uint8_t *rgb;
     ppi_buf screen;
     bool realtime;
-    double tick; /* seconds */
-    double next; /* clock of the next tick */
-    bool stop; /* the player has had enough */
-    bool left; /* in the middle of an episode */
+    double tick;     /* seconds */
+    double next;     /* clock of the next tick */
+    bool stop;       /* the player has had enough */
+    bool left;       /* in the middle of an episode */
     char action[32]; /* name of the last one */
 } session;
 
@@ -252,7 +254,8 @@ static pp_status draw(session *s, const ppi_episode_result *r, const char *note)
                              rows - STATUS_LINES, columns, s->term.colours));
     snprintf(line, sizeof line, "%s  step %lld  return %g  lives %d  %s", s->play->env,
              (long long)r->steps, r->ret, ppi_vec_lives(s->vec)[0], s->action);
-    ppi_buf_printf(&s->screen, "%.*s\033[K\r\n%.*s\033[K\033[J", columns - 1, line, columns - 1, note);
+    ppi_buf_printf(&s->screen, "%.*s\033[K\r\n%.*s\033[K\033[J", columns - 1, line, columns - 1,
+                   note);
     PPI_TRY(s->screen.failed);
     return put(s->screen.data, s->screen.len);
 }
@@ -262,8 +265,8 @@ static pp_status show(session *s, const ppi_episode_result *r, int32_t action, c
     PPI_TRY(ppi_vec_render(s->vec, 0, s->rgb));
     PPI_TRY(draw(s, r, note));
     if (s->play->frame == NULL) return PP_OK;
-    return s->play->frame(s->play->frame_ctx, s->rgb, s->spec->render_h, s->spec->render_w, r->steps,
-                          action, r->ret);
+    return s->play->frame(s->play->frame_ctx, s->rgb, s->spec->render_h, s->spec->render_w,
+                          r->steps, action, r->ret);
 }
 
 /* ---- play ---- */
@@ -286,7 +289,8 @@ static pp_status keys_of_tick(session *s, keys *k) {
     while (now < s->next && !k->quit) {
         if (ppi_interrupted()) k->quit = true;
         const double left_ms = 1e3 * (s->next - now);
-        PPI_TRY(read_keys(&s->term, k, left_ms < FIRST_CHECK_MS ? (int)left_ms + 1 : FIRST_CHECK_MS));
+        PPI_TRY(
+            read_keys(&s->term, k, left_ms < FIRST_CHECK_MS ? (int)left_ms + 1 : FIRST_CHECK_MS));
         now = ppi_clock_seconds();
     }
     s->next += s->tick;
@@ -364,7 +368,9 @@ static pp_status prepare(session *s) {
                         p->env);
     }
     s->realtime = p->fps > 0 || stands;
-    s->tick = 1 / (p->fps > 0 ? p->fps : k_default_fps);
+    const double own =
+        s->spec->frame_skip > 1 ? k_frames_per_second / s->spec->frame_skip : k_default_fps;
+    s->tick = 1 / (p->fps > 0 ? p->fps : own);
     return terminal_open(&s->term);
 }
 

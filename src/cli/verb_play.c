@@ -71,8 +71,8 @@ static const ppi_option hand_rows[] = {
      .min = 0,
      .max = 240,
      .alias = "fps",
-     .help = "Agent steps a second with --keyboard; 0 takes 10, and waits for a key where the game "
-             "has no action for standing still."},
+     .help = "Agent steps a second with --keyboard; 0 takes 10 (Atari games 15), and waits for a "
+             "key where the game has no action for standing still."},
 };
 static const ppi_option_table hand_table = {"play by hand", hand_rows, 3};
 

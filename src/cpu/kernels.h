@@ -11,7 +11,7 @@ typedef struct ppi_kernel_entry {
 } ppi_kernel_entry;
 
 /* Below this many elements an op runs on one thread: a team costs more than it saves. */
-#define PPI_SERIAL_BELOW 32768
+#define PPI_SERIAL_BELOW 36864
 
 /* oneDNN: linear, matmul, convolutions (onednn.c). */
 extern const ppi_kernel_entry ppi_onednn_table[];

@@ -57,6 +57,9 @@ static pp_status open_folder(ppi_dataset *d) {
                         "yet (zero episodes)", d->folder);
     }
     PPI_TRY(ppi_meta_load_spaces(&d->meta, &counts, &d->spaces, meta_path));
+    d->told_groups = counts.episodes;
+    d->told_steps = counts.steps;
+    d->own = counts.own;
     fill_info(d);
     PPI_TRY(ppi_file_size(d->data_path, &d->file_bytes));
     if (d->file_bytes == 0) {

@@ -115,6 +115,28 @@ pp_status ppi_dataset_show(const ppi_dataset *dataset, ppi_buf *out);
  * PP_ERR_NOT_FOUND when there is none. */
 pp_status ppi_dataset_list(ppi_buf *out, const char *root);
 
+/* Which rows `data inspect` prints. */
+typedef struct ppi_inspect_options {
+    int64_t history; /* group whose rows are meant, -1 = an episode's */
+    int64_t episode;
+    int64_t first;   /* step of the episode or row of the group */
+    int64_t count;   /* at most so many rows */
+    bool json;       /* one JSON object instead of a table */
+} ppi_inspect_options;
+/* Appends facts and rows. PP_ERR_ARGUMENT names what is not there. */
+pp_status ppi_dataset_inspect(ppi_dataset *dataset, const ppi_inspect_options *options,
+                              ppi_buf *out);
+
+/* Puts the groups of datasets names[count], in this order and numbered anew, into a new dataset in
+ * the folder `out`, which appears as a whole or not at all. All must have the same environment,
+ * rules and spaces (PP_ERR_ARGUMENT names what differs), but may have different policies.
+ * PP_ERR_EXISTS: something is in `out`, or a collection in one of them is not finished. */
+pp_status ppi_dataset_combine(const char *const *names, int count, const char *out);
+/* Deletes the data folder of a dataset, and the dataset's folder when nothing else is in it;
+ * folder[size] gets its path. PP_ERR_ARGUMENT when `sure` is false or the data folder holds
+ * anything else than a dataset; PP_ERR_EXISTS while a collector holds its journal. */
+pp_status ppi_dataset_delete(const char *name, bool sure, char *folder, size_t size);
+
 /* Rows of a leaf that an episode has and keeps. */
 int64_t ppi_dataset_leaf_length(const ppi_dataset *dataset, int32_t leaf, int64_t episode);
 
@@ -124,12 +146,19 @@ typedef struct ppi_dataset_report {
     int64_t gaps;           /* places where the numbers of the episode groups jump */
     int32_t lossy;          /* leaves stored as JPEG */
     bool rewards_are_signs; /* every reward is -1, 0 or 1: perhaps they were clipped */
+    int64_t both_flags;     /* rows that are terminated and truncated */
+    int64_t duplicates;     /* histories of a task and seed that are there already */
     uint32_t checksum;      /* CRC-32C over the leaves as they are read, rewards and flags */
 } ppi_dataset_report;
 
 /* Reads every row of every leaf. PP_ERR_CORRUPT names the episode, the leaf and the row that is
- * damaged or outside a space of choices. */
+ * damaged or outside a space of choices. Of datasets that polyplay wrote, also: counts and group
+ * numbers that disagree with metadata.json, integers of a Box outside its bounds, rewards beyond the
+ * environment's, rows with both flags, episodes longer than the cap, tasks that cannot be. */
 pp_status ppi_dataset_validate(ppi_dataset *dataset, ppi_dataset_report *report);
+/* PP_ERR_CORRUPT names a task that is in a training dataset and in a test dataset of the same
+ * environment. */
+pp_status ppi_dataset_check_split(ppi_dataset *const *datasets, int count);
 /* Appends the report and the facts beside it: files, episodes, steps, returns, ends. */
 pp_status ppi_dataset_report_text(const ppi_dataset *dataset, const ppi_dataset_report *report,
                                   ppi_buf *out);

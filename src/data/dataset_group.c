@@ -64,8 +64,7 @@ static pp_status load_number(ppi_dataset *d, const char *object, const char *nam
     return found ? PP_OK : absent(d, object, name);
 }
 
-static pp_status load_text(ppi_dataset *d, const char *object, const char *name,
-                           const char **out) {
+static pp_status load_text(ppi_dataset *d, const char *object, const char *name, const char **out) {
     char *text = NULL;
     bool found = false;
     *out = "";
@@ -102,17 +101,19 @@ static pp_status check_ends(const ppi_dataset *d, const ppi_group *group, const 
     for (int64_t t = 0; t < group->steps; t++) {
         bool listed = end < group->ends && rows[end] == t;
         if (listed != (flags[t] != 0)) {
-            return ppi_fail(PP_ERR_CORRUPT, "%s: episode_%lld/infos/end_row: row %lld of the history "
-                            "is %s, but its flags say otherwise", d->data_path,
-                            (long long)group->group, (long long)t,
+            return ppi_fail(PP_ERR_CORRUPT,
+                            "%s: episode_%lld/infos/end_row: row %lld of the history "
+                            "is %s, but its flags say otherwise",
+                            d->data_path, (long long)group->group, (long long)t,
                             listed ? "listed as an end" : "not listed as an end");
         }
         end += listed;
     }
     return end == group->ends ? PP_OK
-                              : ppi_fail(PP_ERR_CORRUPT, "%s: episode_%lld/infos/end_row: entry %lld "
-                                         "is %lld, expected rising rows below %lld", d->data_path,
-                                         (long long)group->group, (long long)end,
+                              : ppi_fail(PP_ERR_CORRUPT,
+                                         "%s: episode_%lld/infos/end_row: entry %lld "
+                                         "is %lld, expected rising rows below %lld",
+                                         d->data_path, (long long)group->group, (long long)end,
                                          (long long)rows[end], (long long)group->steps);
 }
 
@@ -120,8 +121,10 @@ static pp_status read_ends(ppi_dataset *d, ppi_group *group, ppi_h5_data *column
                            int64_t **end_rows) {
     const ppi_h5_shape *shape = ppi_h5_data_shape(column);
     if (shape->rank != 1 || shape->type != PPI_H5_I64 || shape->dims[0] > group->steps) {
-        return ppi_fail(PP_ERR_SHAPE, "%s: %s has %d axes and %lld rows, expected int64 and at most "
-                        "%lld rows", d->data_path, ppi_h5_data_path(column), shape->rank,
+        return ppi_fail(PP_ERR_SHAPE,
+                        "%s: %s has %d axes and %lld rows, expected int64 and at most "
+                        "%lld rows",
+                        d->data_path, ppi_h5_data_path(column), shape->rank,
                         (long long)shape->dims[0], (long long)group->steps);
     }
     group->ends = shape->dims[0];
@@ -138,9 +141,11 @@ static pp_status check_finals(ppi_dataset *d, const ppi_group *group) {
     PPI_TRY(ppi_dataset_leaf_handle(d, &data, PPI_DATASET_FINAL, group->group));
     int64_t rows = ppi_h5_data_shape(data)->dims[0];
     return rows == group->ends ? PP_OK
-                               : ppi_fail(PP_ERR_SHAPE, "%s: %s has %lld rows, expected %lld as "
-                                          "infos/end_row", d->data_path, ppi_h5_data_path(data),
-                                          (long long)rows, (long long)group->ends);
+                               : ppi_fail(PP_ERR_SHAPE,
+                                          "%s: %s has %lld rows, expected %lld as "
+                                          "infos/end_row",
+                                          d->data_path, ppi_h5_data_path(data), (long long)rows,
+                                          (long long)group->ends);
 }
 
 pp_status ppi_dataset_load_facts(ppi_dataset *d, ppi_group *group, int64_t **end_rows) {
@@ -182,21 +187,22 @@ static pp_status check_observations(const ppi_dataset *d) {
     if (d->frame_bytes > 0) {
         return PP_OK;
     }
-    return ppi_fail(PP_ERR_UNSUPPORTED, "%s: observations are neither frames nor one float32 vector",
-                    d->folder);
+    return ppi_fail(PP_ERR_UNSUPPORTED,
+                    "%s: observations are neither frames nor one float32 vector", d->folder);
 }
 
-pp_status ppi_dataset_read_observations(ppi_dataset *d, int64_t index, int64_t first,
-                                        int64_t count, uint8_t *out) {
+pp_status ppi_dataset_read_observations(ppi_dataset *d, int64_t index, int64_t first, int64_t count,
+                                        uint8_t *out) {
     ppi_h5_data *data = NULL;
     PPI_TRY(check_observations(d));
     if (index < 0 || index >= d->group_count || first < 0 || count < 0 ||
         first > d->groups[index].steps + 1 - count) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: observations %lld to %lld of group %lld asked, which "
-                        "has %lld", d->folder, (long long)first, (long long)(first + count),
-                        (long long)index,
-                        index < 0 || index >= d->group_count ? 0LL
-                                                             : (long long)d->groups[index].steps + 1);
+        return ppi_fail(
+            PP_ERR_ARGUMENT,
+            "%s: observations %lld to %lld of group %lld asked, which "
+            "has %lld",
+            d->folder, (long long)first, (long long)(first + count), (long long)index,
+            index < 0 || index >= d->group_count ? 0LL : (long long)d->groups[index].steps + 1);
     }
     pthread_mutex_lock(&d->mutex);
     pp_status status = ppi_dataset_leaf_handle(d, &data, 0, d->groups[index].group);

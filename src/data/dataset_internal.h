@@ -26,6 +26,9 @@ struct pp_dataset {
     char folder[PPI_PATH_SIZE];
     char data_path[PPI_PATH_SIZE];
     ppi_store_meta meta;
+    int64_t told_groups; /* total_episodes and total_steps of metadata.json */
+    int64_t told_steps;
+    bool own; /* polyplay wrote it, so stricter rules hold */
     pp_dataset_info info;
     ppi_spaces spaces;
     ppi_h5 *file;
@@ -66,6 +69,9 @@ pp_status ppi_dataset_add_group(ppi_dataset *d, const ppi_group *group);
 
 /* The pseudo leaf infos/final_observation, for ppi_dataset_leaf_handle. */
 #define PPI_DATASET_FINAL INT32_MAX
+
+/* dataset_rules.c: what only datasets of ours must satisfy. */
+pp_status ppi_dataset_check_own(ppi_dataset *d, ppi_dataset_report *report);
 
 /* dataset_leaf.c, all under the mutex: */
 /* A leaf's column in a group, its type and the axes behind the rows checked. Owned by the dataset,

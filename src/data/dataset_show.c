@@ -88,6 +88,31 @@ static void show_facts(const ppi_dataset *d, ppi_buf *out) {
     }
 }
 
+/* Learner, tasks and lengths of the learning histories. */
+static void show_histories(const ppi_dataset *d, ppi_buf *out) {
+    const ppi_group *first = &d->groups[0];
+    int64_t low = first->steps;
+    int64_t high = first->steps;
+    int64_t least = first->task;
+    int64_t most = first->task;
+    for (int64_t i = 1; i < d->group_count; i++) {
+        const ppi_group *g = &d->groups[i];
+        low = g->steps < low ? g->steps : low;
+        high = g->steps > high ? g->steps : high;
+        least = g->task < least ? g->task : least;
+        most = g->task > most ? g->task : most;
+    }
+    ppi_buf_printf(out, "histories      %lld of %lld to %lld steps, learner %s, actors %lld\n",
+                   (long long)d->group_count, (long long)low, (long long)high, first->learner,
+                   (long long)first->actors);
+    if (d->meta.task_count != 1) {
+        ppi_buf_printf(out, "tasks          %lld to %lld, side %s, split seed %llu\n",
+                       (long long)least, (long long)most,
+                       d->meta.tasks[0] ? d->meta.tasks : "not told",
+                       (unsigned long long)d->meta.split_seed);
+    }
+}
+
 /* Episodes, steps and returns. */
 static void show_counts(const ppi_dataset *d, ppi_buf *out) {
     ppi_dataset_stats stats;
@@ -110,6 +135,9 @@ pp_status ppi_dataset_show(const ppi_dataset *d, ppi_buf *out) {
                    d->folder, d->info.env);
     show_facts(d, out);
     show_spaces(d, out);
+    if (d->has_histories) {
+        show_histories(d, out);
+    }
     show_counts(d, out);
     return ppi_buf_printf(out, "size           %.1f MB\n", (double)d->file_bytes / 1e6);
 }
@@ -126,6 +154,12 @@ pp_status ppi_dataset_report_text(const ppi_dataset *d, const ppi_dataset_report
     ppi_buf_printf(out, "rewards        %s\n",
                    report->rewards_are_signs ? "only -1, 0 and 1 (perhaps clipped)"
                                              : "not clipped");
+    ppi_buf_printf(out, "flags          %lld rows terminated and truncated at once\n",
+                   (long long)report->both_flags);
+    if (d->has_histories) {
+        ppi_buf_printf(out, "histories      %lld, %lld of a task and seed that are there already\n",
+                       (long long)d->group_count, (long long)report->duplicates);
+    }
     ppi_buf_printf(out, "outside        %lld values of a Box beyond its bounds\n",
                    (long long)report->outside);
     return ppi_buf_printf(out, "checksum       crc32c %08x\nvalid\n", report->checksum);

@@ -60,7 +60,7 @@ static pp_status check_range(const check *c, int64_t first, int64_t count) {
         if (value >= leaf->low && value <= leaf->high) {
             continue;
         }
-        if (leaf->space != PP_SPACE_BOX) {
+        if (leaf->space != PP_SPACE_BOX || (c->dataset->own && leaf->type < PP_DATA_F32)) {
             return refuse(c, first + i / leaf->count, "holds a value outside its space");
         }
         c->report->outside++;
@@ -145,7 +145,9 @@ static void note_columns(check *c) {
     const float *rewards = d->rewards + episode->row;
     size_t steps = (size_t)episode->info.steps;
     for (size_t t = 0; t < steps; t++) {
+        const uint8_t flags = d->flags[episode->row + (int64_t)t];
         report->rewards_are_signs &= rewards[t] == 0 || fabsf(rewards[t]) == 1;
+        report->both_flags += flags == (PPI_STEP_TERMINATED | PPI_STEP_TRUNCATED);
     }
     report->checksum = ppi_crc32c(report->checksum, rewards, steps * sizeof *rewards);
     report->checksum = ppi_crc32c(report->checksum, d->flags + episode->row, steps);
@@ -175,5 +177,5 @@ pp_status ppi_dataset_validate(ppi_dataset *d, ppi_dataset_report *report) {
         }
     }
     ppi_free(c.rows);
-    return status;
+    return status == PP_OK && d->own ? ppi_dataset_check_own(d, report) : status;
 }

@@ -18,6 +18,7 @@
 
 struct ppi_h5 {
     hid_t id;
+    hid_t piece_list; /* how columns in one piece are made, 0 = not needed yet */
     char path[PPI_PATH_SIZE];
 };
 
@@ -160,6 +161,9 @@ pp_status ppi_h5_close(ppi_h5 *file) {
     }
     enter();
     pp_status status = PP_OK;
+    if (file->piece_list > 0) {
+        H5Pclose(file->piece_list);
+    }
     if (H5Fclose(file->id) < 0) {
         status = write_error(file->path, "the file", "close");
     }
@@ -282,7 +286,14 @@ static hid_t numeric_type(ppi_h5_type type, bool stored) {
 /* Chunk geometry and filters. */
 static void read_layout(ppi_h5_data *data) {
     ppi_h5_shape *shape = &data->shape;
+    haddr_t begin = H5Dget_offset(data->id);
     shape->file_offset = -1;
+    if (begin != HADDR_UNDEF && begin <= INT64_MAX) {
+        /* In one piece: the property list, which takes time to copy, has nothing to add. */
+        shape->file_offset = (int64_t)begin;
+        shape->plain = true;
+        return;
+    }
     hid_t list = H5Dget_create_plist(data->id);
     if (list < 0) {
         return;
@@ -301,9 +312,6 @@ static void read_layout(ppi_h5_data *data) {
         shape->plain = filters == 0;
         shape->deflate = filters == 1 && H5Pget_filter2(list, 0, &flags, &values, NULL, 0, NULL,
                                                         &config) == H5Z_FILTER_DEFLATE;
-    } else if (H5Pget_layout(list) == H5D_CONTIGUOUS) {
-        haddr_t offset = H5Dget_offset(data->id);
-        shape->file_offset = offset == HADDR_UNDEF || offset > INT64_MAX ? -1 : (int64_t)offset;
     }
     H5Pclose(list);
 }
@@ -388,6 +396,24 @@ pp_status ppi_h5_data_open(ppi_h5_data **out, ppi_h5 *file, const char *path) {
     return PP_OK;
 }
 
+/* The creation list of a column; of one in one piece it is kept, since making it takes time. */
+static hid_t creation_list(ppi_h5_data *data, const hsize_t *chunk, int deflate) {
+    const bool piece = data->shape.chunk_rows == 0;
+    if (piece && data->file->piece_list > 0) {
+        return data->file->piece_list;
+    }
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(list, false); /* equal data make equal files */
+    if (!piece) {
+        H5Pset_chunk(list, data->shape.rank, chunk);
+    }
+    if (deflate > 0) {
+        H5Pset_deflate(list, (unsigned)deflate);
+    }
+    data->file->piece_list = piece ? list : data->file->piece_list;
+    return list;
+}
+
 static hid_t data_create(ppi_h5_data *data, int64_t chunk_rows, int deflate) {
     ppi_h5_shape *shape = &data->shape;
     hsize_t dims[PPI_H5_MAX_RANK] = {0};
@@ -398,18 +424,13 @@ static hid_t data_create(ppi_h5_data *data, int64_t chunk_rows, int deflate) {
     }
     dims[0] = (hsize_t)data->fixed_rows;
     hid_t space = H5Screate_simple(shape->rank, dims, chunk_rows > 0 ? most : NULL);
-    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
-    if (chunk_rows > 0) {
-        H5Pset_chunk(list, shape->rank, chunk);
-    }
-    H5Pset_obj_track_times(list, false); /* equal data make equal files */
-    if (deflate > 0) {
-        H5Pset_deflate(list, (unsigned)deflate);
-    }
+    hid_t list = creation_list(data, chunk, chunk_rows > 0 ? deflate : 0);
     hid_t type = shape->type == PPI_H5_BOOL ? bool_type() : H5Tcopy(numeric_type(shape->type, true));
     hid_t id = H5Dcreate2(data->file->id, data->path, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     H5Tclose(type);
-    H5Pclose(list);
+    if (chunk_rows > 0) {
+        H5Pclose(list);
+    }
     H5Sclose(space);
     return id;
 }

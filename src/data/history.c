@@ -103,8 +103,10 @@ static pp_status open_file(ppi_history *h, bool read_only) {
     const char *header = h->file.header;
     PPI_TRY(ppi_meta_parse(&meta, &counts, header, strlen(header), path));
     if (!meta.histories) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: the interrupted collection there wrote no learning "
-                        "histories", h->folder);
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s: the interrupted collection there wrote no learning "
+                        "histories",
+                        h->folder);
     }
     return set_meta(h, &meta);
 }
@@ -156,7 +158,7 @@ static pp_status find_live(ppi_history *h, int64_t index, history_entry **out) {
         return PP_OK;
     }
     return ppi_fail(PP_ERR_ARGUMENT, "%s: history %lld %s", h->folder, (long long)index,
-                    !e ? "was not begun"
+                    !e         ? "was not begun"
                     : e->ended ? "is complete"
                                : "was interrupted: cut it to a step or begin it again");
 }
@@ -216,9 +218,8 @@ static pp_status append_ends(ppi_history *h, history_entry *e, history_live *liv
         return PP_OK;
     }
     PPI_TRY(ppi_buf_append(rows, live->end_obs.data, live->end_obs.len));
-    const ppi_record head = {.kind = PPI_HISTORY_ENDS,
-                             .size = (uint32_t)rows->len,
-                             .count = (uint32_t)live->end_count};
+    const ppi_record head = {
+        .kind = PPI_HISTORY_ENDS, .size = (uint32_t)rows->len, .count = (uint32_t)live->end_count};
     PPI_TRY(append(h, e, head, rows->data));
     ppi_buf_clear(rows);
     ppi_buf_clear(&live->end_obs);
@@ -368,8 +369,10 @@ static pp_status check_info(const ppi_history *h, const ppi_history_info *info) 
                         (long long)info->index, HISTORY_PAGE * HISTORY_PAGES - 1);
     }
     if (!info->learner || !info->options || strlen(info->options) > 60000) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: history %lld needs a learner and options of at most "
-                        "60000 bytes", h->folder, (long long)info->index);
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s: history %lld needs a learner and options of at most "
+                        "60000 bytes",
+                        h->folder, (long long)info->index);
     }
     return PP_OK;
 }
@@ -493,9 +496,10 @@ static pp_status cut_records(ppi_history *h, history_entry *e, history_live *liv
 static pp_status cut_entry(ppi_history *h, history_entry *e, int64_t steps) {
     int64_t whole = ppi_history_whole_steps(e);
     if (steps < 0 || steps > whole) {
-        return ppi_fail(PP_ERR_CORRUPT, "%s: the journal holds %lld steps of history %lld, %lld are "
-                        "needed", h->file.path, (long long)whole, (long long)e->info.index,
-                        (long long)steps);
+        return ppi_fail(PP_ERR_CORRUPT,
+                        "%s: the journal holds %lld steps of history %lld, %lld are "
+                        "needed",
+                        h->file.path, (long long)whole, (long long)e->info.index, (long long)steps);
     }
     history_live *live = live_new(h);
     if (!live) {
@@ -536,8 +540,9 @@ pp_status ppi_history_cut(ppi_history *h, int64_t index, int64_t steps) {
 /* Opens an unfinished history again after the index was made anew. */
 static pp_status reopen(ppi_history *h, history_entry *e) {
     if (e->rows + 1 != e->frames + e->partial.count) {
-        return ppi_fail(PP_ERR_CORRUPT, "%s: history %lld has %lld rows and %lld observations there",
-                        h->file.path, (long long)e->info.index, (long long)e->rows,
+        return ppi_fail(PP_ERR_CORRUPT,
+                        "%s: history %lld has %lld rows and %lld observations there", h->file.path,
+                        (long long)e->info.index, (long long)e->rows,
                         (long long)(e->frames + e->partial.count));
     }
     history_live *live = live_new(h);

@@ -92,8 +92,10 @@ int64_t ppi_history_whole_steps(const history_entry *e) {
 /* ---- records ---- */
 
 static pp_status damaged(const ppi_history *h, const ppi_record *head, const char *what) {
-    return ppi_fail(PP_ERR_CORRUPT, "%s: a record of kind %u of history %u with %u rows in %u bytes "
-                    "%s", h->file.path, head->kind, head->stream, head->count, head->size, what);
+    return ppi_fail(PP_ERR_CORRUPT,
+                    "%s: a record of kind %u of history %u with %u rows in %u bytes "
+                    "%s",
+                    h->file.path, head->kind, head->stream, head->count, head->size, what);
 }
 
 static pp_status note_begin(ppi_history *h, const ppi_record *head, const char *payload) {
@@ -132,8 +134,8 @@ static pp_status add_part(part_list *list, const ppi_record *head, int64_t offse
         list->items = grown;
         list->capacity = capacity;
     }
-    list->items[list->count++] = (history_part){
-        .offset = offset, .first = first, .size = head->size, .count = head->count};
+    list->items[list->count++] =
+        (history_part){.offset = offset, .first = first, .size = head->size, .count = head->count};
     return PP_OK;
 }
 
@@ -197,8 +199,8 @@ static pp_status note_cut(ppi_history *h, history_entry *e, const ppi_record *he
     if (steps < 0 || steps > ppi_history_whole_steps(e)) {
         return damaged(h, head, "cuts behind the end");
     }
-    int64_t frames = h->has_frames ? (steps + 1) / PPI_STORE_FRAME_ROWS * PPI_STORE_FRAME_ROWS
-                                   : steps + 1;
+    int64_t frames =
+        h->has_frames ? (steps + 1) / PPI_STORE_FRAME_ROWS * PPI_STORE_FRAME_ROWS : steps + 1;
     cut_list(&e->row_parts, steps);
     cut_list(&e->blocks, frames);
     e->rows = steps;

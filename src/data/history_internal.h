@@ -55,7 +55,7 @@ typedef struct history_entry {
     int64_t frames; /* observations in blocks */
     int64_t ends;
     part_list blocks, row_parts, end_parts;
-    history_part partial; /* frames behind the blocks; count 0 = none */
+    history_part partial;  /* frames behind the blocks; count 0 = none */
     pthread_mutex_t mutex; /* over `live`, and over the rest while it is being written */
     history_live *live;    /* NULL unless steps may be added */
 } history_entry;
@@ -71,12 +71,12 @@ struct ppi_history {
     bool has_frames;
     int64_t obs_room; /* rows of history_live.obs */
     int64_t row_room;
-    pthread_mutex_t mutex;         /* over the file, the index and the table of entries */
-    pthread_mutex_t sync_mutex;    /* one thread syncs at a time */
-    _Atomic int64_t last_sync;     /* milliseconds */
-    _Atomic int failed;            /* pp_status of the first failed write: nothing is taken after it */
+    pthread_mutex_t mutex;      /* over the file, the index and the table of entries */
+    pthread_mutex_t sync_mutex; /* one thread syncs at a time */
+    _Atomic int64_t last_sync;  /* milliseconds */
+    _Atomic int failed;         /* pp_status of the first failed write: nothing is taken after it */
     char failure[PPI_ERROR_TEXT_SIZE];
-    int64_t count;                 /* 1 + largest index */
+    int64_t count;                        /* 1 + largest index */
     history_entry **pages[HISTORY_PAGES]; /* entries by index, NULL = never begun */
 };
 
@@ -94,8 +94,8 @@ void ppi_history_forget(ppi_history *h);
 void ppi_history_live_free(history_live *live);
 
 /* history_read.c: */
-/* Copies `count` frames, 0 .. PPI_STORE_FRAME_ROWS, that begin with frame `first`, a multiple of it,
- * out of the journal, whose records must have been written. */
+/* Copies `count` frames, 0 .. PPI_STORE_FRAME_ROWS, that begin with frame `first`, a multiple of
+ * it, out of the journal, whose records must have been written. */
 pp_status ppi_history_frames(ppi_history *h, const history_entry *e, int64_t first, int64_t count,
                              uint8_t *out);
 /* How many entries of a part of ends belong to rows before `steps`. */

@@ -35,8 +35,10 @@ static pp_status read_block(ppi_history *h, const history_part *part, ppi_buf *s
     PPI_TRY(ppi_records_read(&h->file, part->offset, part->size, scratch));
     PPI_TRY(ppi_inflate(out, bytes, &written, scratch->data, part->size));
     return written == bytes ? PP_OK
-                            : ppi_fail(PP_ERR_CORRUPT, "%s: a block of frames has %zu bytes, "
-                                       "expected %zu", h->file.path, written, bytes);
+                            : ppi_fail(PP_ERR_CORRUPT,
+                                       "%s: a block of frames has %zu bytes, "
+                                       "expected %zu",
+                                       h->file.path, written, bytes);
 }
 
 pp_status ppi_history_frames(ppi_history *h, const history_entry *e, int64_t first, int64_t count,
@@ -109,7 +111,8 @@ static pp_status replay_vectors(ppi_history *h, const history_entry *e, int64_t 
         int64_t left = steps + 1 - part->first;
         int64_t count = left < part->count ? left : part->count;
         if (count > 0) {
-            PPI_TRY(ppi_records_read(&h->file, part->offset, (size_t)count * h->obs_bytes, scratch));
+            PPI_TRY(
+                ppi_records_read(&h->file, part->offset, (size_t)count * h->obs_bytes, scratch));
             PPI_TRY(ppi_store_observations(store, (const uint8_t *)scratch->data, count));
         }
     }
@@ -125,14 +128,15 @@ static pp_status replay_rows(ppi_history *h, const history_entry *e, int64_t ste
         if (count > 0) {
             PPI_TRY(ppi_records_read(&h->file, part->offset, (size_t)count * sizeof(ppi_step_row),
                                      scratch));
-            PPI_TRY(ppi_store_rows(store, (const ppi_step_row *)(const void *)scratch->data, count));
+            PPI_TRY(
+                ppi_store_rows(store, (const ppi_step_row *)(const void *)scratch->data, count));
         }
     }
     return PP_OK;
 }
 
-static pp_status replay_ends(ppi_history *h, const history_entry *e, int64_t ends,
-                             ppi_store *store, ppi_buf *scratch) {
+static pp_status replay_ends(ppi_history *h, const history_entry *e, int64_t ends, ppi_store *store,
+                             ppi_buf *scratch) {
     for (int64_t i = 0; i < e->end_parts.count; i++) {
         const history_part *part = &e->end_parts.items[i];
         int64_t left = ends - part->first;

@@ -522,6 +522,7 @@ static pp_status parse_root(ppi_store_meta *meta, ppi_meta_counts *counts, ppi_s
     PPI_TRY(parse_spaces(meta, counts, spaces, strict, root, what));
     PPI_TRY(parse_action_list(meta, root));
     parse_own(meta, root);
+    counts->own = ppi_json_find(root, OWN_KEY) != NULL;
     if (meta->env[0] == 0) {
         copy_text(meta->env, sizeof meta->env, meta->id);
     }

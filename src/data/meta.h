@@ -18,6 +18,7 @@ typedef struct ppi_meta_counts {
     int64_t steps;
     double megabytes;
     bool jpeg; /* image observations are stored as JPEG */
+    bool own;  /* polyplay wrote the file */
 } ppi_meta_counts;
 
 /* Appends the whole file. `old` (may be NULL) is the metadata it replaces: keys that are not ours

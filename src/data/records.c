@@ -54,18 +54,36 @@ static pp_status open_file(ppi_records *r, const char *path, int flags, bool rea
     return status;
 }
 
+/* Gives a finished file its name, which must be free. */
+static pp_status publish(ppi_records *r, const char *temporary, const char *path) {
+    if (link(temporary, path) != 0) {
+        return ppi_fail_errno("%s: could not create the journal", path);
+    }
+    (void)unlink(temporary);
+    snprintf(r->path, sizeof r->path, "%s", path);
+    return PP_OK;
+}
+
 pp_status ppi_records_create(ppi_records *r, const char *path, const char *header) {
-    PPI_TRY(open_file(r, path, O_RDWR | O_CREAT | O_EXCL, false));
+    char temporary[PPI_PATH_SIZE];
+    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary) {
+        return ppi_fail(PP_ERR_ARGUMENT, "the path '%.200s...' is too long", path);
+    }
+    /* A file of that name is left from a collector that died here. */
+    PPI_TRY(open_file(r, temporary, O_RDWR | O_CREAT | O_TRUNC, false));
     r->header = ppi_strdup(header);
     ppi_record head = {.kind = PPI_RECORDS_HEADER, .size = (uint32_t)strlen(header)};
-    pp_status status = r->header ? ppi_records_append(r, head, header, NULL)
-                                 : ppi_oom("the journal's header");
+    pp_status status =
+        r->header ? ppi_records_append(r, head, header, NULL) : ppi_oom("the journal's header");
     if (status == PP_OK) {
         status = ppi_records_sync(r, true);
     }
+    if (status == PP_OK) {
+        status = publish(r, temporary, path);
+    }
     if (status != PP_OK) {
         ppi_records_free(r);
-        (void)unlink(path);
+        (void)unlink(temporary);
     }
     return status;
 }
@@ -85,8 +103,8 @@ static bool read_record(const ppi_records *r, int64_t offset, int64_t file_size,
     if (ppi_buf_reserve(payload, (size_t)head->size + 1) != PP_OK) {
         return false;
     }
-    if (head->size > 0 && pread(r->fd, payload->data, head->size,
-                                offset + (int64_t)sizeof *head) != (ssize_t)head->size) {
+    if (head->size > 0 && pread(r->fd, payload->data, head->size, offset + (int64_t)sizeof *head) !=
+                              (ssize_t)head->size) {
         return false;
     }
     payload->len = head->size;
@@ -153,8 +171,10 @@ static pp_status visit_records(ppi_records *r, int64_t limit, ppi_records_visit 
     }
     ppi_buf_free(&payload);
     if (status == PP_OK && limit >= 0 && offset != limit) {
-        return ppi_fail(PP_ERR_ARGUMENT, "%s: no record ends at byte %lld; the last before it ends "
-                        "at %lld", r->path, (long long)limit, (long long)offset);
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s: no record ends at byte %lld; the last before it ends "
+                        "at %lld",
+                        r->path, (long long)limit, (long long)offset);
     }
     r->size = offset;
     return status;
@@ -162,8 +182,7 @@ static pp_status visit_records(ppi_records *r, int64_t limit, ppi_records_visit 
 
 pp_status ppi_records_scan(ppi_records *r, int64_t limit, ppi_records_visit visit, void *ctx) {
     PPI_TRY(visit_records(r, limit, visit, ctx));
-    if (!r->read_only &&
-        (ftruncate(r->fd, r->size) != 0 || lseek(r->fd, r->size, SEEK_SET) < 0)) {
+    if (!r->read_only && (ftruncate(r->fd, r->size) != 0 || lseek(r->fd, r->size, SEEK_SET) < 0)) {
         return ppi_fail_errno("%s: could not drop the torn tail of the journal", r->path);
     }
     return PP_OK;
@@ -187,8 +206,7 @@ pp_status ppi_records_flush(ppi_records *r) {
     if (r->pending.len == 0) {
         return PP_OK;
     }
-    pp_status status =
-        ppi_file_write_all_fd(r->fd, r->pending.data, r->pending.len, r->path);
+    pp_status status = ppi_file_write_all_fd(r->fd, r->pending.data, r->pending.len, r->path);
     if (status == PP_OK) {
         r->size += (int64_t)r->pending.len;
     } else if (ftruncate(r->fd, r->size) != 0 || lseek(r->fd, r->size, SEEK_SET) < 0) {

@@ -1,8 +1,9 @@
 /* A file of checksummed records that only grows, the ground of the journals.
  *
  * Each record is a 40-byte little-endian head and a payload, with one CRC-32C over both; the first
- * holds a text, the header. After a crash everything up to the last whole record counts; a torn tail
- * is dropped. The file is locked against a second writer. Not safe for threads: callers lock. */
+ * holds a text, the header. After a crash everything up to the last whole record counts; a torn
+ * tail is dropped. The file is locked against a second writer. Not safe for threads: callers lock.
+ */
 #ifndef PPI_DATA_RECORDS_H
 #define PPI_DATA_RECORDS_H
 
@@ -15,8 +16,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-#define PPI_RECORDS_HEADER      1           /* kind of the first record */
-#define PPI_RECORDS_MAX_PAYLOAD (64u << 20) /* bytes */
+#define PPI_RECORDS_HEADER       1           /* kind of the first record */
+#define PPI_RECORDS_MAX_PAYLOAD  (64u << 20) /* bytes */
 #define PPI_RECORDS_SYNC_SECONDS 5.0
 
 /* What stands before a payload. The owner of the file chooses kind, count, stream, item and value;
@@ -42,8 +43,9 @@ typedef struct ppi_records {
     double last_sync;
 } ppi_records;
 
-/* Creates the file (it must not exist) with a header text and syncs it. On failure nothing is left
- * and `r` needs no release. PP_ERR_EXISTS: the file is there. */
+/* Creates the file (it must not exist) with a header text and syncs it; the name appears once the
+ * header is in it, so a killed collector leaves a file that opens or none. On failure nothing is
+ * left and `r` needs no release. PP_ERR_EXISTS: the file is there. */
 pp_status ppi_records_create(ppi_records *r, const char *path, const char *header);
 /* Opens an existing file and reads its header; nothing can be appended when read_only, else after
  * ppi_records_scan. PP_ERR_EXISTS: another writer has it; PP_ERR_CORRUPT: no valid header. */
@@ -63,8 +65,7 @@ pp_status ppi_records_scan(ppi_records *r, int64_t limit, ppi_records_visit visi
 
 /* Appends a record; *offset (may be NULL) = where its payload will begin in the file. `head->size`
  * says how long the payload is. */
-pp_status ppi_records_append(ppi_records *r, ppi_record head, const void *payload,
-                             int64_t *offset);
+pp_status ppi_records_append(ppi_records *r, ppi_record head, const void *payload, int64_t *offset);
 /* Writes what is pending. A failed write leaves the file as it was, or read_only. */
 pp_status ppi_records_flush(ppi_records *r);
 /* Writes what is pending and syncs it to disk; `force` false = only when the last sync is older

@@ -48,9 +48,9 @@ typedef struct atari_env {
     atari_state state;
     atari_view view;
     bool legal[PP_ENV_ACTIONS];
-    int64_t frame_size;  /* bytes of one raw grey frame */
-    uint8_t *frame[2];   /* third and fourth frame of a step; [0] holds the maximum afterwards */
-    float *scratch;      /* [raw rows, 84] */
+    int64_t frame_size; /* bytes of one raw grey frame */
+    uint8_t *frame[2];  /* third and fourth frame of a step; [0] holds the maximum afterwards */
+    float *scratch;     /* [raw rows, 84] */
     ppi_area_axis rows;
     ppi_area_axis cols;
 } atari_env;
@@ -123,8 +123,10 @@ static pp_status prepare(atari_env *env, const pp_env_config *config, const char
         return ppi_fail((pp_status)status, "%s", error.text);
     }
     env->raw->describe(env->game, &env->spec);
-    const int32_t h = env->spec.render_h;
-    const int32_t w = env->spec.render_w;
+    /* The raw observation is the screen itself, but for the view ram. */
+    const bool ram = env->view == VIEW_RAM;
+    const int32_t h = ram ? env->spec.render_h : env->spec.obs_h;
+    const int32_t w = ram ? env->spec.render_w : env->spec.obs_w;
     if (h < MIN_SCREEN || h > MAX_SCREEN || w < MIN_SCREEN || w > MAX_SCREEN) {
         return ppi_fail(PP_ERR_UNSUPPORTED, "%s has a screen of %dx%d; %d..%d are supported",
                         config->id, h, w, MIN_SCREEN, MAX_SCREEN);
@@ -270,8 +272,7 @@ static int32_t atari_step(void *self, int32_t action, uint8_t *obs, pp_env_resul
     }
     *result = (pp_env_result){0};
     if (!s->terminated && !s->truncated) {
-        const int32_t status =
-            play_frames(env, env->legal[action] ? action : NOOP, result, error);
+        const int32_t status = play_frames(env, env->legal[action] ? action : NOOP, result, error);
         if (status != PP_OK) {
             return status;
         }
@@ -279,8 +280,7 @@ static int32_t atari_step(void *self, int32_t action, uint8_t *obs, pp_env_resul
             pool_frames(env);
         }
         s->steps += 1;
-        s->truncated =
-            !s->terminated && env->spec.max_steps > 0 && s->steps >= env->spec.max_steps;
+        s->truncated = !s->terminated && env->spec.max_steps > 0 && s->steps >= env->spec.max_steps;
     }
     result->lives = s->lives;
     result->terminated = s->terminated;
@@ -325,8 +325,7 @@ static int32_t atari_load(void *self, const uint8_t *buffer, uint64_t size, pp_e
         return ppi_env_fail(error, PP_ERR_CORRUPT, "the saved state is not one of %s",
                             env->spec.id);
     }
-    const int32_t status =
-        env->raw->load_state(env->game, buffer + ours, size - ours, error);
+    const int32_t status = env->raw->load_state(env->game, buffer + ours, size - ours, error);
     if (status != PP_OK) {
         return status;
     }

@@ -10,11 +10,13 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "env/arcade/arcade.h"
 #include "env/atari_table.h"
 #include "env/facts.h"
 #include "env/registry.h"
 
-enum { MAX_IDS = 512, CELL = 64 };
+/* MODES: the longest list of modes; in a line at most SHORT letters of it. */
+enum { MAX_IDS = 512, CELL = 64, MODES = sizeof(((pp_env_spec *)0)->modes), SHORT = 6 };
 
 /* One environment of the list. */
 typedef struct card {
@@ -93,7 +95,11 @@ static void observation_text(char out[CELL], const pp_env_spec *spec) {
         for (int i = 0; i < spec->obs_c && i < PP_ENV_CELLS; i++) {
             high = spec->obs_high[i] > high ? spec->obs_high[i] : high;
         }
-        snprintf(out, CELL, "%d in 0..%d", spec->obs_c, high);
+        if (high == 0) {
+            snprintf(out, CELL, "constant");
+        } else {
+            snprintf(out, CELL, "%d in 0..%d", spec->obs_c, high);
+        }
         return;
     }
     default:
@@ -126,13 +132,13 @@ static void score_text(char out[CELL], double score) {
 }
 
 /* "0..2", an emulator's own list, or "-" for a game that was not opened. */
-static void modes_text(char out[2 * CELL], const card *c) {
+static void modes_text(char out[MODES], const card *c) {
     if (c->facts.modes > 1) {
-        snprintf(out, 2 * CELL, "0..%d", c->facts.modes - 1);
+        snprintf(out, MODES, "0..%d", c->facts.modes - 1);
     } else if (c->spec.modes[0] != '\0') {
-        snprintf(out, 2 * CELL, "%s", c->spec.modes);
+        snprintf(out, MODES, "%s", c->spec.modes);
     } else {
-        snprintf(out, 2 * CELL, "%s", c->facts.modes == 1 ? "0" : "-");
+        snprintf(out, MODES, "%s", c->facts.modes == 1 ? "0" : "-");
     }
 }
 
@@ -151,7 +157,7 @@ static void add_line(ppi_buf *out, const card *c) {
     char reward[CELL];
     char limit[CELL];
     char tasks[CELL];
-    char modes[2 * CELL];
+    char modes[MODES];
     char random[CELL];
     char good[CELL];
     observation_text(obs, &c->spec);
@@ -159,6 +165,9 @@ static void add_line(ppi_buf *out, const card *c) {
     count_text(limit, c->limit, "-");
     count_text(tasks, c->spec.task_count, "any");
     modes_text(modes, c);
+    if (strlen(modes) > SHORT) {
+        snprintf(modes, sizeof(modes), "below");
+    }
     score_text(random, c->facts.random);
     score_text(good, c->facts.good);
     const int32_t actions = c->spec.min_actions > 0 ? c->spec.min_actions : c->spec.action_count;
@@ -187,6 +196,12 @@ static void add_details(ppi_buf *out, const card *c) {
             ppi_buf_printf(out, ", difficulties %s", spec->difficulties);
         }
         ppi_buf_printf(out, ", %s %s\n", spec->backend, spec->backend_version);
+    }
+    if (strlen(spec->modes) > SHORT) {
+        ppi_buf_printf(out, "    modes %s\n", spec->modes);
+    }
+    for (int mode = 1; mode < c->facts.modes; mode++) {
+        ppi_buf_printf(out, "    mode %d: %s\n", mode, ppi_arcade_mode_text(c->entry.id, mode));
     }
 }
 
@@ -238,7 +253,7 @@ static void write_actions(ppi_jsonw *w, const pp_env_spec *spec) {
 }
 
 static void write_card(ppi_jsonw *w, const card *c) {
-    char modes[2 * CELL];
+    char modes[MODES];
     modes_text(modes, c);
     ppi_jsonw_object_begin(w);
     ppi_jsonw_key_string(w, "id", c->entry.id);

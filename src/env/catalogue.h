@@ -11,9 +11,9 @@
 #include "env/protocol.h"
 
 /* Appends the environments that `names` lists (ids, sets, patterns; see ppi_env_expand), one line
- * each under a heading, with the names of the actions and the modes of Atari games, which are opened
- * for it. Without names every environment is listed and Atari games are not opened. json: one array
- * of objects instead. */
+ * each under a heading, with the names of the actions and the modes of Atari games, which are
+ * opened for it. Without names every environment is listed and Atari games are not opened. json:
+ * one array of objects instead. */
 pp_status ppi_env_catalogue(ppi_buf *out, const char *names, const ppi_env_options *options,
                             bool json);
 

@@ -1,7 +1,7 @@
 /* The list of environments and their making. An id is a family, a slash and a name:
  * "arcade/<game>", "ale/<rom stem>", "dark/<room>", ... A built-in environment is one entry of a
- * table of functions; a program may add its own with pp_env_register. Ids "gym/<id>" are not listed:
- * what there is depends on the Python that is asked. */
+ * table of functions; a program may add its own with pp_env_register. Ids "gym/<id>" are not
+ * listed: what there is depends on the Python that is asked. */
 #include "env/registry.h"
 
 #include <fnmatch.h>

@@ -71,9 +71,9 @@ struct ppi_vec {
     double *episode_return;
     int64_t *episode_length;
     double *episode_seconds;
-    ppi_pool *pool;       /* NULL with one thread */
-    atomic_bool *taken;   /* [N] in the present call over the pool; NULL with one thread */
-    double step_seconds;  /* what all environments last took, summed over the threads; 0 = unknown */
+    ppi_pool *pool;      /* NULL with one thread */
+    atomic_bool *taken;  /* [N] in the present call over the pool; NULL with one thread */
+    double step_seconds; /* what all environments last took, summed over the threads; 0 = unknown */
     atomic_bool any_fail; /* an environment failed in the present call */
 };
 
@@ -116,13 +116,11 @@ static pp_status allocate(ppi_vec *vec, int threads) {
     vec->episode_return = ppi_calloc(n, sizeof(*vec->episode_return));
     vec->episode_length = ppi_calloc(n, sizeof(*vec->episode_length));
     vec->episode_seconds = ppi_calloc(n, sizeof(*vec->episode_seconds));
-    const bool final_missing =
-        vec->autoreset == PPI_AUTORESET_SAME_STEP && vec->final_obs == NULL;
+    const bool final_missing = vec->autoreset == PPI_AUTORESET_SAME_STEP && vec->final_obs == NULL;
     if (vec->obs == NULL || final_missing || vec->reward == NULL || vec->terminated == NULL ||
-        vec->truncated == NULL || vec->lives == NULL || vec->frames == NULL ||
-        vec->steps == NULL || vec->ret == NULL || vec->started == NULL ||
-        vec->episode_return == NULL || vec->episode_length == NULL ||
-        vec->episode_seconds == NULL) {
+        vec->truncated == NULL || vec->lives == NULL || vec->frames == NULL || vec->steps == NULL ||
+        vec->ret == NULL || vec->started == NULL || vec->episode_return == NULL ||
+        vec->episode_length == NULL || vec->episode_seconds == NULL) {
         return ppi_oom("the arrays of a vector of environments");
     }
     if (threads == 1 || vec->count == 1) {
@@ -138,8 +136,7 @@ static pp_status allocate(ppi_vec *vec, int threads) {
 /* One batch has rows of one shape. */
 static pp_status check_shape(const pp_env_spec *first, const pp_env_spec *spec) {
     if (spec->obs_type == first->obs_type && spec->obs_bytes == first->obs_bytes &&
-        spec->obs_h == first->obs_h && spec->obs_w == first->obs_w &&
-        spec->obs_c == first->obs_c) {
+        spec->obs_h == first->obs_h && spec->obs_w == first->obs_w && spec->obs_c == first->obs_c) {
         return PP_OK;
     }
     return ppi_fail(PP_ERR_SHAPE,
@@ -299,9 +296,8 @@ static void not_started(ppi_vec *vec, int64_t i) {
 static bool begin_episode(ppi_vec *vec, int64_t i, uint64_t seed, pp_env_result *result,
                           share_clock *clock) {
     cold_env *cold = &vec->cold[i];
-    const int32_t status = cold->env.vtable->reset(cold->env.state, seed,
-                                                   vec->obs + i * vec->obs_size, result,
-                                                   &cold->error);
+    const int32_t status = cold->env.vtable->reset(
+        cold->env.state, seed, vec->obs + i * vec->obs_size, result, &cold->error);
     if (status != PP_OK) {
         mark_failed(vec, i, status);
         return false;
@@ -360,8 +356,8 @@ static void step_one(ppi_vec *vec, int64_t i, int32_t action, share_clock *clock
         return;
     }
     pp_env_result result = {0};
-    const int32_t status = vec->hot[i].step(
-        vec->hot[i].state, action, vec->obs + i * vec->obs_size, &result, &vec->cold[i].error);
+    const int32_t status = vec->hot[i].step(vec->hot[i].state, action, vec->obs + i * vec->obs_size,
+                                            &result, &vec->cold[i].error);
     if (status != PP_OK) {
         vec->reward[i] = 0.0;
         vec->frames[i] = 0;
@@ -592,8 +588,8 @@ pp_status ppi_vec_save_state(ppi_vec *vec, int i, ppi_buf *buf) {
     PPI_TRY(ppi_buf_reserve(buf, sizeof(row) + (size_t)size));
     PPI_TRY(ppi_buf_append(buf, &row, sizeof(row)));
     PPI_TRY(outcome(vec, i,
-                    table->save_state(cold->env.state, (uint8_t *)buf->data + buf->len, size,
-                                      &size, &cold->error)));
+                    table->save_state(cold->env.state, (uint8_t *)buf->data + buf->len, size, &size,
+                                      &cold->error)));
     buf->len += (size_t)size;
     return PP_OK;
 }
@@ -625,8 +621,8 @@ pp_status ppi_vec_load_state(ppi_vec *vec, int i, const void *data, size_t size)
     vec->terminated[i] = row.terminated;
     vec->truncated[i] = row.truncated;
     vec->phase[i] = row.phase;
-    return outcome(
-        vec, i, table->observe(cold->env.state, vec->obs + i * vec->obs_size, &cold->error));
+    return outcome(vec, i,
+                   table->observe(cold->env.state, vec->obs + i * vec->obs_size, &cold->error));
 }
 
 pp_status ppi_vec_render(ppi_vec *vec, int i, uint8_t *rgb) {

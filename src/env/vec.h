@@ -29,7 +29,7 @@ typedef enum ppi_autoreset {
 
 /* What to create. */
 typedef struct ppi_vec_config {
-    const char *const *ids;         /* [count] environment ids */
+    const char *const *ids; /* [count] environment ids */
     int count;
     const ppi_env_options *options; /* NULL = defaults */
     const int64_t *tasks;           /* [count] task of each, NULL = options->task for all */

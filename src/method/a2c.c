@@ -6,7 +6,9 @@
 
    with G_t = r_t + gamma ((1 - lambda) V(o_{t+1}) + lambda G_{t+1}), cut at episode ends. A task
    that ends has no next value; a cut episode has that of its last observation. Mode "paper-lr"
-   makes one update per actor's unroll instead of one for all.
+   makes one update per actor's unroll instead of one for all; as earlier updates of the same unroll
+   have changed the policy by then, a step counts min(1, pi now / pi when it was played) in the
+   first term.
 
    Where the possible observations are few, the network is evaluated once for each of them instead
    of once for each step played: the same sums, added in another order. */
@@ -19,17 +21,19 @@
 #include "method/online.h"
 #include "method/online_net.h"
 #include "method/small.h"
+#include "method/vtrace.h"
 #include "tensor/optim.h"
 
 enum {
     MOST_TABLE_ROWS = 4096, /* possible observations that may be evaluated in one batch */
-    DEFAULT_UNROLL = 20     /* steps, where episodes have no cap */
+    MOST_EPISODE = 100,     /* longest episode, in steps, that is an unroll by default ... */
+    DEFAULT_UNROLL = 20     /* ... and the unroll of the others */
 };
 
 typedef struct a2c_options {
     int mode;        /* MODE_* */
     int64_t streams; /* actors of one task */
-    int64_t unroll;  /* steps; 0 = the longest episode */
+    int64_t unroll;  /* steps; 0 = an episode where that is short */
     double lambda, gamma, entropy, value_weight;
     bool table, greedy;
     ppi_optim_options optim;
@@ -45,7 +49,8 @@ static const ppi_option rows[] = {
     {ROW("streams", streams, PPI_OPT_I64), .def = "100", .min = 1, .max = 65536,
      .help = "Actors, environments of one task."},
     {ROW("unroll", unroll, PPI_OPT_I64), .def = "0", .min = 0, .max = 65536,
-     .help = "Steps of each actor between updates; 0 = the length of an episode."},
+     .help = "Steps of each actor between updates; 0 = an episode where it has at most 100 "
+             "steps, else 20."},
     {ROW("lambda", lambda, PPI_OPT_F64), .def = "0.95", .max = 1,
      .help = "Weight of longer returns."},
     {ROW("gamma", gamma, PPI_OPT_F64), .def = "0.99", .max = 1, .help = "Discount per step."},
@@ -93,6 +98,7 @@ typedef struct played {
                          the task ended; other steps: unused */
     int32_t choice;   /* place of the action in the action list */
     int32_t row;      /* of the observation in the table, where there is one */
+    float log_p;      /* of the choice under the policy that made it; mode paper-lr, else 0 */
     uint8_t done;     /* terminated or truncated */
 } played;
 
@@ -126,6 +132,7 @@ typedef struct a2c_agent {
     ppi_online_net actor, train;
     uint64_t table_version; /* of the parameters that the actor's table was made with */
     float *cdf;             /* [cells, n] of the policy in the table */
+    float *behaviour;       /* [streams, n] logits behind the present actions; mode paper-lr */
     played *step;           /* [streams, unroll] */
     uint8_t *obs;           /* [streams, unroll, obs_bytes], NULL where rows say it all */
     row_sums *sums;         /* [rows of train] */
@@ -173,6 +180,8 @@ static pp_status configure(a2c_agent *a) {
     ppi_obs_spec *in = &a->net.obs;
     a->n = cfg->actions.count;
     a->obs_bytes = ppi_obs_bytes(&cfg->obs);
+    /* Three layers of 128 are done before a second thread is awake. */
+    if (strcmp(a->size, "small") == 0) a->base.cfg.threads = 1;
     a->net = (ppi_online_net_spec){.obs = cfg->obs, .stack = 1, .outputs = a->n + 1};
     if (cfg->obs.type == PP_OBS_CELLS) {
         in->type = PP_OBS_FLOAT;
@@ -198,30 +207,14 @@ static pp_status configure(a2c_agent *a) {
 
 /* ---- the policy ---- */
 
-/* Probabilities and their logarithms over the allowed choices (NULL = all); 0 for the others.
-   Returns the entropy. */
-static double policy_of(const float *logits, int32_t n, const uint8_t *allowed, double *p,
-                        double *log_p) {
-    double most = -INFINITY;
-    double sum = 0;
-    double entropy = 0;
-    for (int32_t k = 0; k < n; k++) {
-        if (allowed != NULL && !allowed[k]) continue;
-        if ((double)logits[k] > most) most = (double)logits[k];
-    }
-    for (int32_t k = 0; k < n; k++) {
-        const bool out = allowed != NULL && !allowed[k];
-        p[k] = out ? 0 : exp((double)logits[k] - most);
-        sum += p[k];
-    }
-    const double log_sum = log(sum);
-    for (int32_t k = 0; k < n; k++) {
-        const bool out = allowed != NULL && !allowed[k];
-        p[k] /= sum;
-        log_p[k] = out ? 0 : (double)logits[k] - most - log_sum;
-        entropy -= p[k] * log_p[k];
-    }
-    return entropy;
+static const uint8_t every_choice[PP_ENV_ACTIONS] = {1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                                     1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+static float log_p_of(const float *logits, int32_t n, const uint8_t *allowed, int32_t choice) {
+    float p[PP_ENV_ACTIONS];
+    float log_p[PP_ENV_ACTIONS];
+    ppi_legal_softmax(p, log_p, logits, allowed, n);
+    return log_p[choice];
 }
 
 /* The choice at a uniform number u in 0..1 of the running sums of the policy. */
@@ -233,14 +226,13 @@ static int32_t draw(const float *cdf, int32_t n, double u) {
 
 /* Running sums of the policy; the last allowed choice gets 1 so that rounding chooses no other. */
 static void running_sums(const float *logits, int32_t n, const uint8_t *allowed, float *cdf) {
-    double p[PP_ENV_ACTIONS];
-    double log_p[PP_ENV_ACTIONS];
+    float p[PP_ENV_ACTIONS];
     double sum = 0;
     int32_t last = 0;
-    policy_of(logits, n, allowed, p, log_p);
+    ppi_legal_softmax(p, NULL, logits, allowed, n);
     for (int32_t k = 0; k < n; k++) {
-        if (allowed == NULL || allowed[k]) last = k;
-        sum += p[k];
+        if (allowed[k]) last = k;
+        sum += (double)p[k];
         cdf[k] = (float)sum;
     }
     for (int32_t k = last; k < n; k++) cdf[k] = 1;
@@ -256,7 +248,7 @@ static pp_status refresh_table(a2c_agent *a) {
     if (a->table_version == a->base.params->version) return PP_OK;
     PPI_TRY(ppi_online_net_forward(&a->actor));
     for (int64_t row = 0; row < a->cells && !a->masked; row++)
-        running_sums(a->actor.head + row * (a->n + 1), a->n, NULL, a->cdf + row * a->n);
+        running_sums(a->actor.head + row * (a->n + 1), a->n, every_choice, a->cdf + row * a->n);
     a->table_version = a->base.params->version;
     return PP_OK;
 }
@@ -270,12 +262,13 @@ static int64_t streams(const ppi_agent *a) {
 static void learn_end(a2c_agent *a) {
     ppi_online_net_close(&a->actor);
     ppi_online_net_close(&a->train);
-    void *owned[] = {a->legal, a->allowed, a->rng, a->cdf, a->step, a->obs, a->sums};
+    void *owned[] = {a->legal, a->allowed, a->rng, a->cdf, a->behaviour, a->step, a->obs, a->sums};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) ppi_free(owned[i]);
     a->legal = NULL;
     a->allowed = NULL;
     a->rng = NULL;
     a->cdf = NULL;
+    a->behaviour = NULL;
     a->step = NULL;
     a->obs = NULL;
     a->sums = NULL;
@@ -295,7 +288,7 @@ static bool allow(const a2c_agent *a, const uint8_t *legal, uint8_t *allowed) {
 static void set_sizes(a2c_agent *a, const ppi_learn_setup *setup) {
     a->streams = setup->streams;
     a->unroll = a->o.unroll > 0 ? a->o.unroll : setup->episode_steps;
-    if (a->unroll < 1) a->unroll = DEFAULT_UNROLL;
+    if (a->o.unroll == 0 && (a->unroll < 1 || a->unroll > MOST_EPISODE)) a->unroll = DEFAULT_UNROLL;
     a->per_update = a->o.mode == MODE_PAPER_LR ? 1 : a->streams;
     const int64_t steps = a->streams * a->unroll;
     a->table_acts = a->o.table && a->cells > 0 && a->cells <= 4 * steps;
@@ -307,11 +300,12 @@ static pp_status allocate(a2c_agent *a) {
     const size_t steps = n * (size_t)a->unroll;
     const size_t rows_trained = (size_t)(a->table_learns ? a->cells : a->per_update * a->unroll);
     a->step = ppi_calloc(steps, sizeof *a->step);
+    a->behaviour = ppi_calloc(n * (size_t)a->n, sizeof *a->behaviour);
     a->sums = ppi_calloc(rows_trained, sizeof *a->sums);
     if (a->cells == 0) a->obs = ppi_calloc(steps, (size_t)a->obs_bytes);
     if (a->table_acts) a->cdf = ppi_calloc((size_t)(a->cells * a->n), sizeof *a->cdf);
-    if (a->step == NULL || a->sums == NULL || (a->cells == 0 && a->obs == NULL) ||
-        (a->table_acts && a->cdf == NULL))
+    if (a->step == NULL || a->behaviour == NULL || a->sums == NULL ||
+        (a->cells == 0 && a->obs == NULL) || (a->table_acts && a->cdf == NULL))
         return ppi_oom("the steps of an unroll");
     return PP_OK;
 }
@@ -379,6 +373,7 @@ static pp_status act_by_table(a2c_agent *a, const uint8_t *obs, int32_t *actions
             cdf = own;
         }
         a->step[s * a->unroll + a->pos].row = (int32_t)row;
+        memcpy(a->behaviour + s * n, head, (size_t)n * sizeof *head);
         actions[s] = cfg->actions.list[draw(cdf, n, unit32(&a->rng[s]))];
     }
     return PP_OK;
@@ -399,7 +394,8 @@ static pp_status act_by_net(a2c_agent *a, const uint8_t *obs, int32_t *actions) 
     for (int64_t s = 0; s < a->streams; s++) {
         float cdf[PP_ENV_ACTIONS];
         const float *head = a->actor.head + s * (a->n + 1);
-        running_sums(head, a->n, a->masked ? a->allowed + s * a->n : NULL, cdf);
+        running_sums(head, a->n, a->allowed + s * a->n, cdf);
+        memcpy(a->behaviour + s * a->n, head, (size_t)a->n * sizeof *head);
         actions[s] = cfg->actions.list[draw(cdf, a->n, unit32(&a->rng[s]))];
     }
     return PP_OK;
@@ -468,13 +464,19 @@ static void add_stream(a2c_agent *a, int64_t first, int64_t stream) {
         const int64_t i = stream * a->unroll + t - first;
         const int64_t row = row_of(a, first, i);
         const played *x = &a->step[first + i];
-        const double value = (double)a->train.head[row * (a->n + 1) + a->n];
+        const float *head = a->train.head + row * (a->n + 1);
+        const double value = (double)head[a->n];
         if (x->done || t == a->unroll - 1) next = next_value = (double)x->next_value;
         next = x->reward + gamma * ((1 - lambda) * next_value + lambda * next);
         next_value = value;
+        double weight = 1;
+        if (a->per_update < a->streams) {
+            const float now = log_p_of(head, a->n, a->allowed + stream * a->n, x->choice);
+            weight = fmin(1, exp((double)now - (double)x->log_p));
+        }
         row_sums *r = &a->sums[row];
         r->n += 1;
-        r->advantage[x->choice] += next - value;
+        r->advantage[x->choice] += weight * (next - value);
         r->ret += next;
         r->ret2 += next * next;
     }
@@ -489,17 +491,19 @@ typedef struct losses {
 static void row_loss(const a2c_agent *a, const float *head, const row_sums *r,
                      const uint8_t *allowed, double w, float *dhead, losses *out) {
     const int32_t n = a->n;
-    double p[PP_ENV_ACTIONS];
-    double log_p[PP_ENV_ACTIONS];
+    float p[PP_ENV_ACTIONS];
+    float log_p[PP_ENV_ACTIONS];
     double advantage = 0;
-    const double entropy = policy_of(head, n, allowed, p, log_p);
+    double entropy = 0;
+    ppi_legal_softmax(p, log_p, head, allowed, n);
     for (int32_t k = 0; k < n; k++) {
+        entropy -= (double)p[k] * (double)log_p[k];
         advantage += r->advantage[k];
-        out->policy -= w * r->advantage[k] * log_p[k];
+        out->policy -= w * r->advantage[k] * (double)log_p[k];
     }
     for (int32_t k = 0; k < n; k++) {
-        const double policy = p[k] * advantage - r->advantage[k];
-        const double spread = r->n * p[k] * (log_p[k] + entropy);
+        const double policy = (double)p[k] * advantage - r->advantage[k];
+        const double spread = r->n * (double)p[k] * ((double)log_p[k] + entropy);
         dhead[k] = (float)(w * (policy + a->o.entropy * spread));
     }
     const double v = (double)head[n];
@@ -530,8 +534,8 @@ static pp_status update(a2c_agent *a, int64_t stream, ppi_metrics *out) {
     memset(a->sums, 0, (size_t)a->train.batch * sizeof *a->sums);
     for (int64_t s = 0; s < a->per_update; s++) add_stream(a, first, stream + s);
     for (int64_t i = 0; i < a->train.batch; i++) {
-        const uint8_t *allowed = NULL;
-        if (a->masked) allowed = a->allowed + (stream + i / a->unroll) * a->n;
+        const uint8_t *allowed = every_choice;
+        if (!a->table_learns) allowed = a->allowed + (stream + i / a->unroll) * a->n;
         row_loss(a, a->train.head + i * width, &a->sums[i], allowed, 1.0 / (double)count,
                  a->train.dhead + i * width, &l);
     }
@@ -558,6 +562,8 @@ static pp_status learn_step(ppi_agent *agent, const ppi_learn_step *step, ppi_me
         played *x = &a->step[s * a->unroll + a->pos];
         PPI_TRY(ppi_learn_action_check(agent, a->legal, s, step->action[s]));
         x->choice = ppi_online_choice(agent, step->action[s]);
+        if (a->per_update < a->streams)
+            x->log_p = log_p_of(a->behaviour + s * a->n, a->n, a->allowed + s * a->n, x->choice);
         x->reward = step->reward[s];
         x->done = step->terminated[s] || step->truncated[s];
         if (step->terminated[s]) x->next_value = 0;
@@ -675,6 +681,8 @@ static int32_t likeliest(const float *logits, int32_t n, const uint8_t *allowed)
 
 static pp_status act(ppi_agent *agent, const uint8_t *live, int32_t *actions) {
     a2c_agent *a = (a2c_agent *)agent;
+    if (a->acting.n == 0)
+        return ppi_fail(PP_ERR_ARGUMENT, "a2c was asked for actions before acting was begun");
     for (int64_t e = 0; e < a->acting.n; e++) {
         if (live != NULL && live[e] == 0) continue;
         PPI_TRY(put_obs(a, &a->play, e, a->acting.obs + e * a->acting.obs_bytes));

@@ -86,7 +86,7 @@ static const ppi_option rows[] = {
     PPI_VALUE_ROW("c51.vmin", PPI_OPT_F64, vmin, "-10", -1e9, 1e9,
                   "Smallest return of the support."),
     PPI_VALUE_ROW("c51.vmax", PPI_OPT_F64, vmax, "10", -1e9, 1e9, "Largest return of the support."),
-    PPI_REPLAY_ROWS(ppi_value_options, replay, "1000000"),
+    PPI_REPLAY_ROWS(ppi_value_options, replay, "500000"),
 };
 static const ppi_option_table table = {"c51", rows, sizeof rows / sizeof rows[0]};
 

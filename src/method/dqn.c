@@ -37,7 +37,7 @@ static const ppi_option rows[] = {
      .def = "mse",
      .choices = "mse|huber",
      .help = "Loss of one transition: squared error, or Huber of distance 1."},
-    PPI_REPLAY_ROWS(ppi_value_options, replay, "1000000"),
+    PPI_REPLAY_ROWS(ppi_value_options, replay, "500000"),
 };
 static const ppi_option_table table = {"dqn", rows, sizeof rows / sizeof rows[0]};
 

@@ -192,7 +192,7 @@ pp_status ppi_impala_update(ppi_impala_agent *a, ppi_metrics *out) {
     PPI_TRY(ppi_online_net_backward(&a->train));
     double norm = 0;
     const pp_status s = ppi_optim_step(&a->o.optim, a->base.params, a->base.cfg.backend, a->updates,
-                                       a->base.cfg.threads, &norm);
+                                       a->train.threads, &norm);
     if (s != PP_OK) return ppi_fail_context(s, "update %lld", (long long)a->updates);
     const double rows = (double)(a->streams * a->o.unroll);
     ppi_metrics_add(out, "losses/total", loss);

@@ -8,6 +8,9 @@
 #include "base/mem.h"
 #include "nn/nn.h"
 
+/* Operations of a run from which on threads share it. */
+static const double SHARED_FLOPS = 2e8;
+
 /* Largest side of a picture that the torso of the arcade games is meant for. */
 enum { ARCADE_SIDE = 32 };
 
@@ -65,7 +68,8 @@ static ppi_value build(ppi_graph *g, const ppi_online_net_spec *spec, int64_t se
     if (spec->lstm > 0) x = core(g, x, spec, sequences, steps);
     if (ppi_graph_status(g) != PP_OK) return PPI_NONE;
     const int64_t features = ppi_graph_value(g, x)->shape.dim[1];
-    x = ppi_nn_linear(g, x, "head", spec->outputs, ppi_nn_variance_scaling(1.0, features),
+    const double variance = spec->head_variance > 0 ? spec->head_variance : 1.0;
+    x = ppi_nn_linear(g, x, "head", spec->outputs, ppi_nn_variance_scaling(variance, features),
                       PPI_ACT_NONE);
     return ppi_output(g, "head", x);
 }
@@ -127,15 +131,34 @@ static pp_status find_state(ppi_online_net *net) {
     return ppi_fail(PP_ERR_INTERNAL, "the plan lacks the state of the recurrent core in f32");
 }
 
+/* Graph and plan for so many threads. */
+static pp_status compile(ppi_online_net *net, const ppi_online_net_spec *spec, ppi_params *params,
+                         const ppi_agent_config *cfg, int threads, bool train) {
+    const ppi_plan_options o = {.policy = cfg->policy, .threads = threads, .seed = cfg->seed};
+    net->threads = threads;
+    PPI_TRY(ppi_graph_create(&net->graph, params));
+    const ppi_value head = build(net->graph, spec, net->batch / net->steps, net->steps);
+    PPI_TRY(train ? append_backward(net->graph, head) : ppi_graph_status(net->graph));
+    return ppi_plan_create(&net->plan, net->graph, cfg->backend, &o);
+}
+
+/* A run of few operations is over before a second thread has woken up. */
+static pp_status compile_to_size(ppi_online_net *net, const ppi_online_net_spec *spec,
+                                 ppi_params *params, const ppi_agent_config *cfg, bool train) {
+    PPI_TRY(compile(net, spec, params, cfg, 1, train));
+    if (cfg->threads == 1 || ppi_plan_flops(net->plan) < SHARED_FLOPS) return PP_OK;
+    ppi_plan_destroy(net->plan);
+    ppi_graph_destroy(net->graph);
+    net->plan = NULL;
+    net->graph = NULL;
+    return compile(net, spec, params, cfg, cfg->threads, train);
+}
+
 pp_status ppi_online_net_open_sequences(ppi_online_net *net, const ppi_online_net_spec *spec,
                                         ppi_params *params, const ppi_agent_config *cfg,
                                         int64_t sequences, int64_t steps, bool train) {
     *net = (ppi_online_net){.batch = sequences * steps, .steps = steps, .outputs = spec->outputs};
-    const ppi_plan_options o = {.policy = cfg->policy, .threads = cfg->threads, .seed = cfg->seed};
-    PPI_TRY(ppi_graph_create(&net->graph, params));
-    const ppi_value head = build(net->graph, spec, sequences, steps);
-    pp_status s = train ? append_backward(net->graph, head) : ppi_graph_status(net->graph);
-    if (s == PP_OK) s = ppi_plan_create(&net->plan, net->graph, cfg->backend, &o);
+    pp_status s = compile_to_size(net, spec, params, cfg, train);
     if (s == PP_OK) s = find_memory(net, train);
     if (s == PP_OK && spec->lstm > 0) s = find_state(net);
     if (s != PP_OK) ppi_online_net_close(net);

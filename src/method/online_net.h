@@ -11,9 +11,10 @@
 typedef struct ppi_online_net_spec {
     ppi_obs_spec obs;
     ppi_torso_config torso;
-    int stack;       /* frames side by side in the channels */
-    int64_t outputs; /* columns of the head */
-    int64_t lstm;    /* width of the recurrent core between torso and head; 0 = none */
+    int stack;            /* frames side by side in the channels */
+    int64_t outputs;      /* columns of the head */
+    int64_t lstm;         /* width of the recurrent core between torso and head; 0 = none */
+    double head_variance; /* of the head's first outputs over that of its inputs; 0 = 1 */
 } ppi_online_net_spec;
 
 /* Sizes of the methods with such a network: the names of the torsos, "arcade" first. */
@@ -31,6 +32,7 @@ typedef struct ppi_online_net {
     int64_t batch; /* rows: sequences times steps */
     int64_t steps; /* of a sequence, rows of one sequence side by side */
     int64_t outputs;
+    int threads;  /* at work: 1 where a run is too short to be shared */
     void *frames; /* [batch, h, w, c * stack] u8, or f32 for PP_OBS_FLOAT: the plan's input */
     float *head;  /* [batch, outputs] f32 after a forward run */
     float *dhead; /* [batch, outputs] to be filled before a backward run; NULL without gradients */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "method/value_agent.h"
 
 void ppi_qlambda_targets(float *target, const ppi_replay_row *row, const float *value, int64_t n,
                          double gamma, double lambda) {
@@ -130,7 +129,7 @@ static void targets(ppi_value_agent *a) {
                             a->o.lambda);
 }
 
-static pp_status update(ppi_value_agent *a, ppi_metrics *out) {
+pp_status ppi_qlambda_update(ppi_value_agent *a, ppi_metrics *out) {
     const int64_t n = length(&a->o);
     const int64_t outputs = a->net.outputs;
     const float weight = 1.0f / (float)(a->o.batch * a->o.rollout);
@@ -170,7 +169,7 @@ static pp_status learn(ppi_value_agent *a, ppi_metrics *out) {
         for (int64_t b = 0; b < wanted; b++, a->fresh++)
             put(a, b, a->fresh % a->streams, a->fresh / a->streams);
         for (int64_t b = wanted; b < a->o.batch; b++) put_replayed(a, b);
-        PPI_TRY(update(a, out));
+        PPI_TRY(ppi_qlambda_update(a, out));
     }
     return PP_OK;
 }
@@ -234,8 +233,16 @@ static pp_status recipe(ppi_options *set, const char *size) {
     return ppi_online_recipe(set, size, recipe_rows, sizeof recipe_rows / sizeof recipe_rows[0]);
 }
 
+/* Options of the other methods are not bound to this one. */
 static pp_status create(ppi_agent **out, const ppi_agent_config *cfg) {
-    return ppi_value_create(out, cfg, &kind);
+    ppi_value_options o = *(const ppi_value_options *)cfg->options;
+    ppi_agent_config mine = *cfg;
+    o.stack = 0;
+    o.n_step = 1;
+    o.period = 1;
+    o.double_q = false;
+    mine.options = &o;
+    return ppi_value_create(out, &mine, &kind);
 }
 
 const ppi_method ppi_method_qlambda = {

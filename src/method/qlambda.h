@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "method/replay.h"
+#include "method/value_agent.h"
 
 /* target [n - 1] of rows 0 .. n-2 (Peng's Q(lambda)), from the largest value of every row under the
  * target network, value [n]:
@@ -13,5 +13,9 @@
  * A row that is a last observation has its value as target: the one before it bootstraps there. */
 void ppi_qlambda_targets(float *target, const ppi_replay_row *row, const float *value, int64_t n,
                          double gamma, double lambda);
+
+/* Makes one update from the rollouts that lie in the inputs of train, in row and in stream. Exposed
+ * for tests. */
+pp_status ppi_qlambda_update(ppi_value_agent *a, ppi_metrics *out);
 
 #endif

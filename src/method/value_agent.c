@@ -8,6 +8,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+/* Values begin near zero, so that what is learned first is not noise. */
+static const double FIRST_VALUES = 1e-4;
+
 /* Outputs of the generator set aside for one decision while playing. */
 enum { DRAWS_PER_STEP = 64 };
 
@@ -71,6 +74,7 @@ static pp_status configure(ppi_value_agent *a) {
     PPI_TRY(
         ppi_online_net_spec_fill(&a->net, &cfg->obs, torso, a->o.stack, a->choices * a->columns));
     if (a->kind->torso != NULL) a->kind->torso(&a->net.torso, a->size);
+    a->net.head_variance = FIRST_VALUES;
     return ppi_online_params(&a->base.params, &a->net, cfg);
 }
 

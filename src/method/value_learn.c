@@ -70,7 +70,7 @@ static pp_status open_replay(ppi_value_agent *a) {
                                   .pixels = o->h * o->w,
                                   .binary = o->type == PP_OBS_PLANES,
                                   .stack = a->net.stack,
-                                  .n_step = a->o.n_step > 0 ? (int)a->o.n_step : 1,
+                                  .n_step = (int)a->o.n_step,
                                   .gamma = a->o.gamma};
     return ppi_replay_create(&a->replay, &spec);
 }
@@ -105,7 +105,7 @@ static pp_status begin(ppi_agent *agent, const ppi_learn_setup *setup) {
     a->steps = a->updates = a->fresh = 0;
     a->resumed = false;
     const int64_t learning = setup->total_steps - a->o.start;
-    a->o.optim.total_steps = learning > 0 && a->o.period > 0 ? learning / a->o.period : 0;
+    a->o.optim.total_steps = learning > 0 ? learning / a->o.period : 0;
     copy_target(a);
     return PP_OK;
 }
@@ -187,7 +187,7 @@ pp_status ppi_value_finish(ppi_value_agent *a, double loss, double mean_q, ppi_m
         return ppi_fail(PP_ERR_NUMERIC, "update %lld: the loss is %g", (long long)a->updates, loss);
     PPI_TRY(ppi_online_net_backward(&a->train));
     const pp_status s = ppi_optim_step(&a->o.optim, a->base.params, a->base.cfg.backend, a->updates,
-                                       a->base.cfg.threads, &norm);
+                                       a->train.threads, &norm);
     if (s != PP_OK) return ppi_fail_context(s, "update %lld", (long long)a->updates);
     ppi_metrics_add(out, "losses/total", loss);
     ppi_metrics_add(out, "charts/q", mean_q);
@@ -240,7 +240,7 @@ static pp_status append(ppi_value_agent *a, const ppi_learn_step *t) {
 
 /* Updates that are due after so many agent steps. */
 static int64_t due(const ppi_value_agent *a, int64_t steps) {
-    return steps < a->o.start || a->o.period == 0 ? 0 : (steps - a->o.start) / a->o.period;
+    return steps < a->o.start ? 0 : (steps - a->o.start) / a->o.period;
 }
 
 /* The rows played before the run was resumed, less those the replay numbers itself. */

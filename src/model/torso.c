@@ -1,6 +1,7 @@
 /* Observations into floats, then the torso of that name. */
 #include "model/torso.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -30,6 +31,8 @@ static const torso_row *find(ppi_graph *g, const ppi_torso_config *cfg) {
                                cfg->name));
     return NULL;
 }
+
+static_assert(PP_ENV_CELLS <= PPI_MAX_PARTS, "components of an observation");
 
 /* The observation as numbers. */
 static ppi_value numbers(ppi_graph *g, ppi_value obs, const ppi_torso_config *cfg) {

@@ -373,25 +373,33 @@ static pp_status bench_sampler(const ppi_bench_run *b) {
     return s;
 }
 
-static pp_status bench_loader(const ppi_bench_run *b) {
-    if (b->o->data[0] != '\0') return run_loader(b, b->o->data);
+void ppi_bench_folder(char *out) {
     const char *tmp = getenv("TMPDIR");
-    char folder[PPI_PATH_SIZE];
-    snprintf(folder, sizeof folder, "%s/polyplay-bench-%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
-    pp_status s = make_data(folder);
-    if (s == PP_OK) s = run_loader(b, folder);
-    if (s == PP_OK) return ppi_dir_remove(folder);
+    snprintf(out, PPI_PATH_SIZE, "%s/polyplay-bench-%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
+}
+
+pp_status ppi_bench_folder_end(const char *folder, pp_status s) {
     char text[PPI_ERROR_TEXT_SIZE];
+    if (s == PP_OK) return ppi_dir_remove(folder);
     snprintf(text, sizeof text, "%s", pp_last_error());
     ppi_dir_remove(folder);
     return ppi_fail(s, "%s", text);
+}
+
+static pp_status bench_loader(const ppi_bench_run *b) {
+    if (b->o->data[0] != '\0') return run_loader(b, b->o->data);
+    char folder[PPI_PATH_SIZE];
+    ppi_bench_folder(folder);
+    pp_status s = make_data(folder);
+    if (s == PP_OK) s = run_loader(b, folder);
+    return ppi_bench_folder_end(folder, s);
 }
 
 pp_status ppi_bench(const char *what, const ppi_bench_options *options, ppi_line_fn line, void *ctx) {
     static const struct {
         const char *name;
         pp_status (*run)(const ppi_bench_run *b);
-    } benches[] = {{"train", bench_train}, {"roofline", ppi_bench_roofline}, {"act", bench_act}, {"sampler", bench_sampler}, {"loader", bench_loader}, {"env", ppi_bench_env}, {"kernels", ppi_bench_kernels}};
+    } benches[] = {{"train", bench_train}, {"roofline", ppi_bench_roofline}, {"act", bench_act}, {"sampler", bench_sampler}, {"loader", bench_loader}, {"env", ppi_bench_env}, {"collect", ppi_bench_collect}, {"kernels", ppi_bench_kernels}, {"small", ppi_bench_small}};
     const ppi_bench_run b = {options, line, ctx};
     for (size_t i = 0; i < sizeof benches / sizeof benches[0]; i++) {
         if (what != NULL && strcmp(benches[i].name, what) == 0) return benches[i].run(&b);

@@ -34,7 +34,7 @@ extern const ppi_option_table ppi_bench_option_table;
 typedef void (*ppi_line_fn)(void *ctx, const char *line);
 
 /* What can be measured, in the order of the table in bench.c. */
-#define PPI_BENCH_NAMES "train|roofline|act|sampler|loader|env|kernels"
+#define PPI_BENCH_NAMES "train|roofline|act|sampler|loader|env|collect|kernels|small"
 /* what: one of PPI_BENCH_NAMES; PP_ERR_ARGUMENT for another or NULL lists them. */
 pp_status ppi_bench(const char *what, const ppi_bench_options *options, ppi_line_fn line, void *ctx);
 

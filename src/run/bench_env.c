@@ -1,5 +1,6 @@
 /* `bench env`: steps per second of environments through the public vector calls. Actions are drawn
- * before the clock starts; ended episodes begin again within their step.
+ * before the clock starts; ended episodes begin again within their step. The rate is the median
+ * over slices of a few milliseconds, with --steps the mean of that many steps.
  *
  * With --env the figures of that environment; without, one line for each view of every environment
  * that is built in, on one thread, and one for an Atari game on all processors. */
@@ -28,6 +29,8 @@ enum {
     ATARI_ENVS = 8,
     SMALL_BYTES = 4096 /* an observation of at most this is small */
 };
+
+static const double k_slice = 2e-3; /* seconds */
 
 static const char k_atari[] = "ale/pong"; /* stands for the Atari games in the table */
 
@@ -62,26 +65,35 @@ static int32_t *draw_actions(const pp_vec *vec, int64_t rounds) {
     return actions;
 }
 
-static pp_status time_steps(const ppi_bench_run *b, pp_vec *vec, double seconds,
-                            env_figures *out) {
+static pp_status time_steps(const ppi_bench_run *b, pp_vec *vec, double seconds, env_figures *out) {
     const pp_vec_rows *rows = pp_vec_rows_of(vec);
     const int64_t wanted = b->o->steps;
     const int64_t rounds = wanted == 0 ? FEW_ROUNDS : wanted < MOST_ROUNDS ? wanted : MOST_ROUNDS;
     int32_t *actions = draw_actions(vec, rounds);
     if (actions == NULL) return ppi_oom("the actions of a benchmark");
     pp_status status = pp_vec_reset(vec, 0);
+    ppi_bench_times slices = {0}; /* seconds a step of all */
     int64_t done = 0;
+    int64_t begun = 0; /* steps before the present slice */
     const double start = ppi_clock_seconds();
+    double slice = start;
     double now = start;
     while (status == PP_OK && (wanted > 0 ? done < wanted : done < 3 || now - start < seconds)) {
         status = pp_vec_step(vec, actions + done % rounds * rows->count, NULL);
         for (int32_t i = 0; i < rows->count; i++) out->reward += rows->reward[i];
         done++;
         now = ppi_clock_seconds();
+        if (now - slice >= k_slice) {
+            ppi_bench_times_add(&slices, (now - slice) / (double)(done - begun));
+            begun = done;
+            slice = now;
+        }
     }
     ppi_free(actions);
+    const bool whole = wanted > 0 || slices.count == 0;
+    const double step = whole ? (now - start) / (double)done : ppi_bench_times_median(&slices);
     out->envs = rows->count;
-    out->steps_per_second = (double)(done * rows->count) / (now - start);
+    out->steps_per_second = (double)rows->count / step;
     out->frames_per_second = out->steps_per_second * pp_vec_spec(vec, 0)->frame_skip;
     return status;
 }

@@ -45,7 +45,15 @@ void ppi_bench_net_close(ppi_bench_net *net);
 pp_status ppi_bench_roofline(const ppi_bench_run *b);
 /* `bench env`: steps per second of environments. */
 pp_status ppi_bench_env(const ppi_bench_run *b);
+/* `bench collect`: what storing the experience costs a collection. */
+pp_status ppi_bench_collect(const ppi_bench_run *b);
+/* A folder for a benchmark's files, path[PPI_PATH_SIZE], not made; removed by the second call, which
+   passes `s` on. */
+void ppi_bench_folder(char *path);
+pp_status ppi_bench_folder_end(const char *path, pp_status s);
 /* `bench kernels`: each kernel checked against its reference and timed beside its limit. */
 pp_status ppi_bench_kernels(const ppi_bench_run *b);
+/* `bench small`: the networks of the online learners without their environments. */
+pp_status ppi_bench_small(const ppi_bench_run *b);
 
 #endif

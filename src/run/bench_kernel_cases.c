@@ -1,5 +1,6 @@
 /* The nodes that kernels are timed on: those of an MGDT-10M train step (windows of 4 steps with 36
-   patches and 3 more tokens each, width 512), the network of behaviour cloning, and odd shapes. */
+   patches and 3 more tokens each, width 512), the network of behaviour cloning, the small networks of
+   the online learners, and odd shapes. */
 #include <string.h>
 
 #include "base/bf16.h"
@@ -84,6 +85,25 @@ const ppi_bench_case ppi_bench_cases[] = {
     {PPI_OP_CONV2D, "bbf>b", {S4(-2, 20, 20, 32), S4(4, 4, 32, 64), S1(64)}, {S4(-2, 9, 9, 64)}, {.conv = {2, 0, PPI_ACT_RELU, 20, 20}}},
     {PPI_OP_CONV2D_GRAD_X, "bb>b", {S4(-2, 9, 9, 64), S4(4, 4, 32, 64)}, {S4(-2, 20, 20, 32)}, {.conv = {2, 0, PPI_ACT_NONE, 20, 20}}},
     {PPI_OP_CONV2D_GRAD_W, "bb>f", {S4(-2, 9, 9, 64), S4(-2, 20, 20, 32)}, {S4(4, 4, 32, 64)}, {.conv = {2, 0, PPI_ACT_NONE, 20, 20}}},
+    /* Small networks: a batch of 32 boards, the rollouts of the dark rooms, an LSTM over 20 steps, max-pooling. */
+    {PPI_OP_CONV2D, "fff>f", {S4(32, 10, 10, 4), S4(3, 3, 4, 16), S1(16)}, {S4(32, 8, 8, 16)}, {.conv = {1, 0, PPI_ACT_RELU, 10, 10}}},
+    {PPI_OP_CONV2D, "fff>f", {S4(32, 10, 10, 10), S4(3, 3, 10, 16), S1(16)}, {S4(32, 8, 8, 16)}, {.conv = {1, 0, PPI_ACT_RELU, 10, 10}}},
+    {PPI_OP_CONV2D_GRAD_W, "ff>f", {S4(32, 8, 8, 16), S4(32, 10, 10, 4)}, {S4(3, 3, 4, 16)}, {.conv = {1, 0, PPI_ACT_NONE, 10, 10}}},
+    {PPI_OP_LINEAR, "fff>f-", {S2(32, 1024), S2(1024, 128), S1(128)}, {S2(32, 128), S2(32, 128)}, {.act = {PPI_ACT_RELU}}},
+    {PPI_OP_LINEAR, "fff>f-", {S2(1, 1024), S2(1024, 128), S1(128)}, {S2(1, 128), S2(1, 128)}, {.act = {PPI_ACT_RELU}}},
+    {PPI_OP_MATMUL, "ff>f", {S2(32, 128), S2(1024, 128)}, {S2(32, 1024)}, {.matmul = {false, true}}},
+    {PPI_OP_MATMUL, "ff>f", {S2(32, 1024), S2(32, 128)}, {S2(1024, 128)}, {.matmul = {true, false}}},
+    {PPI_OP_LINEAR, "fff>f-", {S2(2000, 128), S2(128, 128), S1(128)}, {S2(2000, 128), S2(2000, 128)}, {.act = {PPI_ACT_RELU}}},
+    {PPI_OP_ONE_HOT, "u>f", {S2(2000, 2)}, {S2(2000, 18)}, {.one_hot = {2, {9, 9}}}},
+    {PPI_OP_PICK, "fi>f", {S3(32, 18, 51), S1(32)}, {S2(32, 51)}, {{0}}},
+    {PPI_OP_PICK_GRAD, "fi>f", {S2(32, 51), S1(32)}, {S3(32, 18, 51)}, {{0}}},
+    {PPI_OP_LOG_SOFTMAX, "f>f", {S2(2000, 5)}, {S2(2000, 5)}, {{0}}},
+    {PPI_OP_MAX_POOL2D, "f>fu", {S4(-1, 42, 42, 32)}, {S4(-1, 21, 21, 32), S4(-1, 21, 21, 32)}, {.pool = {3, 2, true, 42, 42}}},
+    {PPI_OP_LSTM, "ffffu>fff", {S3(32, 20, 1024), S2(256, 1024), S2(32, 256), S2(32, 256), S2(32, 20)},
+     {S3(32, 20, 256), S3(32, 20, 256), S3(32, 20, 1024)}, {{0}}},
+    {PPI_OP_LSTM_GRAD, "fffffu>fff", {S3(32, 20, 256), S3(32, 20, 256), S3(32, 20, 1024), S2(256, 1024), S2(32, 256), S2(32, 20)},
+     {S3(32, 20, 1024), S2(32, 256), S2(32, 256)}, {{0}}},
+    {PPI_OP_LSTM_GRAD_W, "fffu>f", {S3(32, 20, 1024), S3(32, 20, 256), S2(32, 256), S2(32, 20)}, {S2(256, 1024)}, {{0}}},
 };
 /* clang-format on */
 const int ppi_bench_case_count = (int)(sizeof ppi_bench_cases / sizeof ppi_bench_cases[0]);
@@ -168,6 +188,11 @@ static double count_flops(ppi_op op, const ppi_kernel_args *a) {
     case PPI_OP_ATTENTION_GRAD:
         return 10.0 * (double)(x->dim[0] * x->dim[2]) *
                mask_pairs(&a->params.attention.mask, x->dim[1], a->in[2].shape.dim[1]);
+    case PPI_OP_LSTM:
+    case PPI_OP_LSTM_GRAD_W:
+        return 2.0 * n * (double)(x->dim[2] / 4);
+    case PPI_OP_LSTM_GRAD:
+        return 8.0 * n * (double)x->dim[2];
     case PPI_OP_CONV2D:
         return 2.0 * (double)ppi_shape_count(&a->out[0].shape) *
                (double)(w->dim[0] * w->dim[1] * w->dim[2]);

@@ -165,6 +165,7 @@ static pp_status task_time(const task *t, double budget, int least, double *best
 }
 
 static double value_at(const ppi_operand *o, int64_t i) {
+    if (o->dtype == PPI_U8) return (double)((const uint8_t *)o->data)[i];
     return o->dtype == PPI_BF16 ? (double)ppi_bf16_to_f32(((const ppi_bf16 *)o->data)[i])
                                 : (double)((const float *)o->data)[i];
 }

@@ -266,6 +266,9 @@ static pp_status begin_episode(session *s, int64_t env) {
     p->row_count = 0;
     p->frames = 1;
     memcpy(p->block, ppi_vec_obs(s->vec) + env * s->frame_bytes, (size_t)s->frame_bytes);
+    if (s->options->discard) {
+        return PP_OK;
+    }
     return ppi_journal_begin(s->journal, env, p->episode, seed);
 }
 
@@ -288,7 +291,7 @@ static void take_step(void *context, int64_t env) {
     p->steps++;
     p->ended = terminated || truncated;
     p->full = p->frames == BLOCK || p->ended;
-    if (p->full) {
+    if (p->full && !s->options->discard) {
         ppi_buf_clear(&p->packed);
         p->packed_status =
             ppi_store_block_pack(&p->packed, p->block, p->frames, (size_t)s->frame_bytes);
@@ -298,6 +301,10 @@ static void take_step(void *context, int64_t env) {
 /* Writes the block and the rows of an environment. */
 static pp_status write_block(session *s, int64_t env) {
     player *p = &s->players[env];
+    if (s->options->discard) {
+        p->frames = p->row_count = 0;
+        return PP_OK;
+    }
     if (p->packed_status != PP_OK) {
         return ppi_fail(p->packed_status, "%s: frames could not be compressed", s->folder);
     }
@@ -317,7 +324,9 @@ static pp_status finish_step(session *s, int64_t env) {
         PPI_TRY(write_block(s, env));
     }
     if (p->ended) {
-        PPI_TRY(ppi_journal_end(s->journal, env, p->episode, p->steps));
+        if (!s->options->discard) {
+            PPI_TRY(ppi_journal_end(s->journal, env, p->episode, p->steps));
+        }
         p->played += p->steps;
         p->episode++;
         return begin_episode(s, env);
@@ -343,7 +352,7 @@ static pp_status play_step(session *s, int64_t *running) {
         }
         *running += s->active[i];
     }
-    return ppi_journal_sync(s->journal, false);
+    return s->options->discard ? PP_OK : ppi_journal_sync(s->journal, false);
 }
 
 /* Closes the journal, which is gone afterwards even when that fails. */
@@ -355,6 +364,9 @@ static pp_status close_journal(session *s) {
 
 static pp_status interrupted(session *s) {
     int64_t recovered = 0;
+    if (s->options->discard) {
+        return ppi_fail(PP_ERR_INTERRUPTED, "collect: stopped");
+    }
     PPI_TRY(close_journal(s));
     PPI_TRY(ppi_journal_recover(s->folder, &recovered));
     return ppi_fail(PP_ERR_INTERRUPTED,
@@ -471,6 +483,10 @@ static pp_status run_session(session *s, const char *env, int threads, ppi_buf *
     PPI_TRY(ppi_journal_path(s->journal_path, sizeof s->journal_path, s->folder));
     PPI_TRY(make_vec(s, env, threads));
     PPI_TRY(make_players(s));
+    if (s->options->discard) {
+        s->quota = (s->options->steps + s->options->envs - 1) / s->options->envs;
+        return play(s);
+    }
     PPI_TRY(open_journal(s, &complete));
     if (complete) {
         ppi_log(PPI_LOG_INFO, "%s: already complete", s->folder);

@@ -23,6 +23,7 @@ typedef struct ppi_collect_options {
     bool resume;
     bool append;
     const ppi_env_options *env_options; /* not an option; NULL = defaults */
+    bool discard; /* not an option: plays the same steps and stores nothing, for measuring */
 } ppi_collect_options;
 
 /* collect.env (alias env), collect.policy (policy), collect.steps (steps), collect.out (out),

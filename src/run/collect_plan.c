@@ -17,7 +17,8 @@
 
 #define FIELD(name) offsetof(ppi_collect_learn_options, name)
 
-enum { MAX_GAMES = 128, MAX_TASK_IDS = 4096 };
+/* MOST_ENVS: what the option collect.envs takes; a learner may choose more for itself. */
+enum { MAX_GAMES = 128, MAX_TASK_IDS = 4096, MOST_ENVS = 1024 };
 
 static const ppi_option rows[] = {
     {.name = "collect.learner",
@@ -339,6 +340,20 @@ static pp_status expand(ppi_collect_plan *plan) {
     return s;
 }
 
+/* Shows a length or a number of environments that all games agree on as the value of its option. */
+static pp_status settle(const ppi_collect_plan *plan, const char *option, size_t field,
+                        int64_t most) {
+    ppi_options *set = plan->job->set;
+    const int64_t value = *(const int64_t *)((const char *)&plan->game[0] + field);
+    char text[32];
+    for (int i = 1; i < plan->count; i++) {
+        if (*(const int64_t *)((const char *)&plan->game[i] + field) != value) return PP_OK;
+    }
+    if (ppi_options_was_set(set, option) || value > most) return PP_OK;
+    snprintf(text, sizeof text, "%" PRId64, value);
+    return ppi_options_set(set, option, text, "learner");
+}
+
 pp_status ppi_collect_plan_make(ppi_collect_plan *plan, ppi_collect_job *job) {
     memset(plan, 0, sizeof *plan);
     plan->job = job;
@@ -346,6 +361,8 @@ pp_status ppi_collect_plan_make(ppi_collect_plan *plan, ppi_collect_job *job) {
     PPI_TRY(expand(plan));
     PPI_TRY(choose_model(plan));
     for (int i = 0; i < plan->count; i++) PPI_TRY(try_learner(plan, &plan->game[i]));
+    PPI_TRY(settle(plan, "collect.steps", offsetof(ppi_collect_game, total), INT64_MAX));
+    PPI_TRY(settle(plan, "collect.envs", offsetof(ppi_collect_game, streams), MOST_ENVS));
     return ppi_method_options_json(job->method, job->set, &plan->options_json);
 }
 
@@ -359,14 +376,21 @@ void ppi_collect_plan_free(ppi_collect_plan *plan) {
     ppi_buf_free(&plan->options_json);
 }
 
-static pp_status need_env(const ppi_collect_job *job) {
+/* What every collection needs; a recipe file may name a learner that the command did not. */
+static pp_status check_basics(const ppi_collect_job *job) {
+    const char *learner = job->method != NULL ? job->method->name : "";
+    if (strcmp(job->learn.learner, learner) != 0) {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "the options are of learner '%s', the command names '%s'; say --learner %s",
+                        job->learn.learner, learner, job->learn.learner);
+    }
     if (job->collect.env[0] != '\0') return PP_OK;
     return ppi_fail(PP_ERR_ARGUMENT, "collect needs --env (polyplay info --envs lists them)");
 }
 
 pp_status ppi_collect_job_resolve(ppi_collect_job *job) {
     ppi_collect_plan plan;
-    PPI_TRY(need_env(job));
+    PPI_TRY(check_basics(job));
     if (job->method == NULL) return PP_OK;
     const pp_status s = ppi_collect_plan_make(&plan, job);
     ppi_collect_plan_free(&plan);
@@ -375,8 +399,8 @@ pp_status ppi_collect_job_resolve(ppi_collect_job *job) {
 
 /* Options of learners mean nothing to a policy. */
 static pp_status check_policy(const ppi_collect_job *job) {
-    static const char *const needs_learner[] = {"histories", "histories.actors", "seeds", "tasks",
-                                                "task-ids",  "collect.model"};
+    static const char *const needs_learner[] = {"histories", "histories.actors", "seeds",
+                                                "tasks",     "task-ids",         "collect.model"};
     for (size_t i = 0; i < sizeof needs_learner / sizeof needs_learner[0]; i++) {
         if (!ppi_options_was_set(job->set, needs_learner[i])) continue;
         return ppi_fail(PP_ERR_ARGUMENT, "option %s needs --learner, a policy does not learn",
@@ -439,7 +463,7 @@ static pp_status collect_all(ppi_collect_plan *plan, ppi_buf *report) {
 
 pp_status ppi_collect_job_run(ppi_collect_job *job, ppi_buf *report) {
     ppi_collect_plan plan;
-    PPI_TRY(need_env(job));
+    PPI_TRY(check_basics(job));
     if (job->method == NULL) {
         PPI_TRY(check_policy(job));
         job->collect.env_options = &job->env;

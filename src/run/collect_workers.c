@@ -25,7 +25,8 @@ typedef struct crew {
     int64_t jobs;
     atomic_llong next;   /* job nobody has begun */
     atomic_llong played; /* agent steps of all learners, skipped ones included */
-    atomic_bool stop;    /* a learner failed */
+    atomic_llong skipped;
+    atomic_bool stop;      /* a learner failed */
     pthread_mutex_t mutex; /* over what follows and the games' counts */
     ppi_progress progress;
     int64_t finished; /* learners */
@@ -79,7 +80,8 @@ static pp_status begin(shift *s) {
     const ppi_learn_config config = ppi_collect_config(s->crew->plan, s->game, s->k);
     ppi_checkpoint *ck = NULL;
     PPI_TRY(ppi_learn_open(&s->learn, &config));
-    if (!s->game->set.resumed || !ppi_dir_exists(s->dir)) return ppi_learn_log_begin(&s->log, s->learn);
+    if (!s->game->set.resumed || !ppi_dir_exists(s->dir))
+        return ppi_learn_log_begin(&s->log, s->learn);
     ck = ppi_calloc(1, sizeof *ck);
     if (ck == NULL) return ppi_oom("a checkpoint");
     pp_status status = ppi_checkpoint_open(ck, s->dir, false);
@@ -93,6 +95,13 @@ static pp_status begin(shift *s) {
     return status;
 }
 
+/* Steps a resumed learner made in an earlier process. */
+static void count_earlier(shift *s) {
+    s->counted = ppi_learn_steps(s->learn);
+    atomic_fetch_add(&s->crew->played, s->counted);
+    atomic_fetch_add(&s->crew->skipped, s->counted);
+}
+
 static void count_steps(shift *s) {
     const int64_t steps = ppi_learn_steps(s->learn);
     atomic_fetch_add(&s->crew->played, steps - s->counted);
@@ -103,6 +112,7 @@ static void count_steps(shift *s) {
 static void show(crew *c) {
     char note[NOTE_SIZE];
     if (pthread_mutex_trylock(&c->mutex) != 0) return;
+    c->progress.start_done = atomic_load(&c->skipped);
     snprintf(note, sizeof note, "histories %" PRId64 "/%" PRId64 " last return %.4g", c->finished,
              c->jobs, c->summed > 0 ? c->sum / (double)c->summed : 0.0);
     ppi_progress_update(&c->progress, atomic_load(&c->played), note);
@@ -159,13 +169,20 @@ static pp_status finish(shift *s) {
     return ppi_dir_remove(learners);
 }
 
+/* Counts a learner whose histories are there already. */
+static void skip(const shift *s) {
+    atomic_fetch_add(&s->crew->played, s->game->total);
+    atomic_fetch_add(&s->crew->skipped, s->game->total);
+}
+
 static pp_status run_shift(shift *s) {
     PPI_TRY(open_shift(s));
     if (ppi_learn_log_done(&s->log, 1)) {
-        atomic_fetch_add(&s->crew->played, s->game->total);
+        skip(s);
         return finish(s);
     }
     PPI_TRY(begin(s));
+    count_earlier(s);
     PPI_TRY(play(s));
     return finish(s);
 }
@@ -192,7 +209,7 @@ static void work(void *context, int64_t worker) {
                    .game = &c->plan->game[job / c->plan->per_game],
                    .k = job % c->plan->per_game};
         if (s.game->set.complete) {
-            atomic_fetch_add(&c->played, s.game->total);
+            skip(&s);
             continue;
         }
         const pp_status status = run_shift(&s);
@@ -213,6 +230,11 @@ static pp_status outcome(crew *c) {
                         c->finished, c->jobs);
     }
     c->progress.done = atomic_load(&c->played);
+    c->progress.start_done = atomic_load(&c->skipped);
+    if (c->progress.done == c->progress.start_done) {
+        ppi_log(PPI_LOG_INFO, "%s: everything is there already", c->progress.what);
+        return PP_OK;
+    }
     ppi_progress_finish(&c->progress);
     return PP_OK;
 }

@@ -364,8 +364,8 @@ static pp_status keep_metrics(ppi_learn *l, const ppi_metrics *m) {
     for (int i = 0; i < m->count; i++) {
         const bool loss = strncmp(m->item[i].name, "losses/", 7) == 0;
         if (loss && !isfinite(m->item[i].value)) {
-            return ppi_fail(PP_ERR_NUMERIC, "step %" PRId64 ": %s is %g", l->steps,
-                            m->item[i].name, m->item[i].value);
+            return ppi_fail(PP_ERR_NUMERIC, "step %" PRId64 ": %s is %g", l->steps, m->item[i].name,
+                            m->item[i].value);
         }
     }
     return PP_OK;

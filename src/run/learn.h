@@ -63,7 +63,7 @@ void ppi_learn_close(ppi_learn *l); /* NULL is allowed */
 
 ppi_agent *ppi_learn_agent(const ppi_learn *l);
 const ppi_learn_games *ppi_learn_games_of(const ppi_learn *l);
-int64_t ppi_learn_streams(const ppi_learn *l);          /* all games together */
+int64_t ppi_learn_streams(const ppi_learn *l); /* all games together */
 int64_t ppi_learn_streams_per_game(const ppi_learn *l);
 int64_t ppi_learn_steps(const ppi_learn *l);  /* agent steps played, streams summed */
 int64_t ppi_learn_total(const ppi_learn *l);  /* agent steps to play */
@@ -84,7 +84,7 @@ pp_status ppi_learn_update(ppi_learn *l);
 
 /* Means over the last episodes (100 of each game at most). */
 typedef struct ppi_learn_stats {
-    int64_t episodes; /* finished since the run began */
+    int64_t episodes;   /* finished since the run began */
     double mean_return; /* NAN before the first end; over games: the mean of their means */
     double mean_length;
 } ppi_learn_stats;

@@ -54,8 +54,7 @@ pp_status ppi_learn_checkpoint_write(char *folder, const char *run_dir, ppi_lear
     return s;
 }
 
-pp_status ppi_learn_checkpoint_read(const ppi_checkpoint *ck, ppi_learn *l,
-                                    const ppi_learn_log *log) {
+pp_status ppi_learn_checkpoint_read(const ppi_checkpoint *ck, ppi_learn *l, ppi_learn_log *log) {
     char *data = NULL;
     size_t size = 0;
     ppi_agent *agent = ppi_learn_agent(l);

@@ -17,7 +17,6 @@ pp_status ppi_learn_checkpoint_write(char *folder, const char *run_dir, ppi_lear
 
 /* Puts a learner, made with the checkpoint's options, and its log where the checkpoint was taken.
  * log may be NULL for learners without a replay. */
-pp_status ppi_learn_checkpoint_read(const ppi_checkpoint *ck, ppi_learn *l,
-                                    const ppi_learn_log *log);
+pp_status ppi_learn_checkpoint_read(const ppi_checkpoint *ck, ppi_learn *l, ppi_learn_log *log);
 
 #endif

@@ -28,7 +28,7 @@ pp_status ppi_dataset_id(char *out, size_t size, const char *env, const char *na
 }
 
 pp_status ppi_learn_dataset_meta(ppi_store_meta *meta, const pp_env_spec *spec,
-                           const ppi_env_options *env) {
+                                 const ppi_env_options *env) {
     ppi_env_options plain;
     ppi_episode_rules rules;
     ppi_env_options_default(&plain);

@@ -22,8 +22,8 @@ static pp_status choose_observation(ppi_learn_games *g, const int64_t board[3]) 
     static const int64_t common[3] = {PPI_BOARD_H, PPI_BOARD_W, PPI_BOARD_C};
     g->obs = ppi_board_native(&g->spec[0]);
     if (board[0] > 0 && g->obs.type != PP_OBS_PLANES) {
-        return ppi_fail(PP_ERR_ARGUMENT, "model.board pads planes; %s shows view %s",
-                        g->spec[0].id, g->obs.view);
+        return ppi_fail(PP_ERR_ARGUMENT, "model.board pads planes; %s shows view %s", g->spec[0].id,
+                        g->obs.view);
     }
     const int64_t *padded = board[0] > 0 ? board : g->count > 1 ? common : NULL;
     if (g->obs.type == PP_OBS_PLANES && padded != NULL) {

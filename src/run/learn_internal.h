@@ -36,11 +36,11 @@ struct ppi_learn {
     double *reward;
     uint8_t *terminated, *truncated;
     int32_t *action, *expert, *game;
-    uint8_t *legal; /* [streams, PP_ENV_ACTIONS] */
+    uint8_t *legal;       /* [streams, PP_ENV_ACTIONS] */
     learn_recent *recent; /* [games] */
     ppi_learn_step last;
-    ppi_metrics metrics;               /* of the last update */
-    char names[PPI_MAX_METRICS][64];   /* of figures read from a checkpoint */
+    ppi_metrics metrics;             /* of the last update */
+    char names[PPI_MAX_METRICS][64]; /* of figures read from a checkpoint */
 };
 
 /* Specification of a stream's game. */

@@ -31,7 +31,7 @@ typedef struct runner {
     ppi_learn_job *job;
     ppi_resume from;
     char run_dir[PPI_PATH_SIZE];
-    char checkpoint[PPI_PATH_SIZE]; /* last one written or resumed from */
+    char checkpoint[PPI_PATH_SIZE];   /* last one written or resumed from */
     char private_root[PPI_PATH_SIZE]; /* of the journal that only this run needs, else empty */
     ppi_learn_games games;
     ppi_learn *learn;
@@ -72,8 +72,7 @@ static pp_status open_learner(runner *r) {
         .streams = job->run.envs,
         .steps = job->run.steps,
         .seed = (uint64_t)job->run.seed,
-        .policy =
-            ppi_dtype_is_bf16(job->run.dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32,
+        .policy = ppi_dtype_is_bf16(job->run.dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32,
         .threads = ppi_thread_count(job->run.threads),
     };
     return ppi_learn_open(&r->learn, &config);
@@ -85,17 +84,18 @@ static pp_status load_parts(runner *r) {
     PPI_TRY(ppi_resume_find(&r->from, run->out, run->resume, r->job->method, r->job->set));
     memcpy(r->run_dir, r->from.run_dir, sizeof r->run_dir);
     if (r->from.resumed && !r->from.same_run) {
-        return ppi_fail(PP_ERR_ARGUMENT,
-                        "'%s' lies in another run folder than '%s'; an online run goes on where its "
-                        "journal is",
-                        r->from.ck.folder, r->run_dir);
+        return ppi_fail(
+            PP_ERR_ARGUMENT,
+            "'%s' lies in another run folder than '%s'; an online run goes on where its "
+            "journal is",
+            r->from.ck.folder, r->run_dir);
     }
     PPI_TRY(ppi_learn_job_resolve(r->job));
     PPI_TRY(ppi_learn_job_games(&r->games, r->job));
     if (r->run_dir[0] == '\0') {
         ppi_run_dir_default(r->run_dir, sizeof r->run_dir,
-                            r->games.count == 1 ? r->games.spec[0].id : "mix",
-                            r->job->method->name, run->seed);
+                            r->games.count == 1 ? r->games.spec[0].id : "mix", r->job->method->name,
+                            run->seed);
     }
     return open_learner(r);
 }
@@ -106,6 +106,7 @@ static pp_status open_datasets(runner *r, const char *root, bool shared) {
     r->sets = ppi_calloc((size_t)r->games.count, sizeof *r->sets);
     r->history = ppi_calloc((size_t)r->games.count, sizeof *r->history);
     if (r->sets == NULL || r->history == NULL) return ppi_oom("the histories of a run");
+    r->finished = true;
     for (int g = 0; g < r->games.count; g++) {
         const ppi_learn_dataset_request q = {
             .root = root,
@@ -125,7 +126,7 @@ static pp_status open_datasets(runner *r, const char *root, bool shared) {
         r->n_sets++;
         PPI_TRY(ppi_learn_dataset_open(&r->sets[g], &q));
         r->history[g] = r->sets[g].history;
-        r->finished = r->finished || r->sets[g].complete;
+        r->finished = r->finished && r->sets[g].complete;
     }
     return PP_OK;
 }
@@ -155,7 +156,7 @@ static pp_status open_log(runner *r) {
 
 /* The learner and its histories where the checkpoint left them, or at their beginning. */
 static pp_status restore(runner *r) {
-    const ppi_learn_log *log = r->logging ? &r->log : NULL;
+    ppi_learn_log *log = r->logging ? &r->log : NULL;
     r->saved = -1;
     if (!r->from.resumed) return log != NULL ? ppi_learn_log_begin(log, r->learn) : PP_OK;
     PPI_TRY(ppi_learn_checkpoint_read(&r->from.ck, r->learn, log));
@@ -229,11 +230,9 @@ static pp_status log_figures(runner *r, bool last) {
     } else {
         PPI_TRY(ppi_runlog_eval(r->runlog, step, frames, wall, f, n));
     }
-    return ppi_runlog_line(r->runlog,
-                           "step %" PRId64 "/%" PRId64 " episodes %" PRId64
-                           " return %.6g steps/s %.4g",
-                           step, ppi_learn_total(r->learn), stats.episodes, stats.mean_return,
-                           rate(r));
+    return ppi_runlog_line(
+        r->runlog, "step %" PRId64 "/%" PRId64 " episodes %" PRId64 " return %.6g steps/s %.4g",
+        step, ppi_learn_total(r->learn), stats.episodes, stats.mean_return, rate(r));
 }
 
 /* Means of each game of a run over several. */
@@ -315,7 +314,9 @@ static pp_status finish_log(runner *r) {
     if (!r->logging) return PP_OK;
     PPI_TRY(ppi_learn_log_end(&r->log, r->learn));
     if (r->private_root[0] == '\0') {
-        for (int g = 0; g < r->n_sets; g++) PPI_TRY(ppi_learn_dataset_commit(&r->sets[g]));
+        for (int g = 0; g < r->n_sets; g++) {
+            if (!r->sets[g].complete) PPI_TRY(ppi_learn_dataset_commit(&r->sets[g]));
+        }
         return PP_OK;
     }
     for (int g = 0; g < r->n_sets; g++) {

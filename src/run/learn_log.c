@@ -37,13 +37,31 @@ static int64_t stream_of(const ppi_learn *l, int game, int64_t a) {
     return game * ppi_learn_streams_per_game(l) + a;
 }
 
+/* True for a history that is complete already. */
+static bool is_done(const ppi_learn_log *log, int game, int64_t a) {
+    return log->some_done &&
+           (log->history[game] == NULL || ppi_history_done(log->history[game], log->first + a));
+}
+
+static void find_done(ppi_learn_log *log, int games) {
+    log->some_done = false;
+    for (int g = 0; g < games; g++) {
+        if (log->history[g] == NULL) log->some_done = true;
+        for (int64_t a = 0; a < log->actors && !log->some_done; a++) {
+            log->some_done = ppi_history_done(log->history[g], log->first + a);
+        }
+    }
+}
+
 static int game_count(const ppi_learn *l) {
     return ppi_learn_games_of(l)->count;
 }
 
-pp_status ppi_learn_log_begin(const ppi_learn_log *log, const ppi_learn *l) {
+pp_status ppi_learn_log_begin(ppi_learn_log *log, const ppi_learn *l) {
+    find_done(log, game_count(l));
     for (int g = 0; g < game_count(l); g++) {
         for (int64_t a = 0; a < log->actors; a++) {
+            if (is_done(log, g, a)) continue;
             const ppi_history_info info = {
                 .index = log->first + a,
                 .task = log->task,
@@ -52,8 +70,8 @@ pp_status ppi_learn_log_begin(const ppi_learn_log *log, const ppi_learn *l) {
                 .actors = ppi_learn_streams(l),
                 .options = log->options,
             };
-            PPI_TRY(ppi_history_begin(log->history[g], &info,
-                                      ppi_learn_native(l, stream_of(l, g, a))));
+            PPI_TRY(
+                ppi_history_begin(log->history[g], &info, ppi_learn_native(l, stream_of(l, g, a))));
         }
     }
     return PP_OK;
@@ -63,13 +81,14 @@ pp_status ppi_learn_log_step(const ppi_learn_log *log, const ppi_learn *l) {
     const ppi_learn_step *last = ppi_learn_last(l);
     for (int g = 0; g < game_count(l); g++) {
         for (int64_t a = 0; a < log->actors; a++) {
+            if (is_done(log, g, a)) continue;
             const int64_t i = stream_of(l, g, a);
             const ppi_step_row row = {.reward = last->reward[i],
                                       .action = last->action[i],
                                       .terminated = last->terminated[i],
                                       .truncated = last->truncated[i]};
-            PPI_TRY(ppi_history_step(log->history[g], log->first + a, &row,
-                                     ppi_learn_native(l, i), ppi_learn_native_final(l, i)));
+            PPI_TRY(ppi_history_step(log->history[g], log->first + a, &row, ppi_learn_native(l, i),
+                                     ppi_learn_native_final(l, i)));
         }
     }
     return PP_OK;
@@ -78,7 +97,7 @@ pp_status ppi_learn_log_step(const ppi_learn_log *log, const ppi_learn *l) {
 pp_status ppi_learn_log_end(const ppi_learn_log *log, const ppi_learn *l) {
     for (int g = 0; g < game_count(l); g++) {
         for (int64_t a = 0; a < log->actors; a++) {
-            PPI_TRY(ppi_history_end(log->history[g], log->first + a));
+            if (!is_done(log, g, a)) PPI_TRY(ppi_history_end(log->history[g], log->first + a));
         }
     }
     return PP_OK;
@@ -96,6 +115,7 @@ bool ppi_learn_log_done(const ppi_learn_log *log, int games) {
 pp_status ppi_learn_log_sync(const ppi_learn_log *log, const ppi_learn *l) {
     for (int g = 0; g < game_count(l); g++) {
         int64_t cursor = 0;
+        if (log->history[g] == NULL) continue;
         PPI_TRY(ppi_history_sync(log->history[g], &cursor));
     }
     return PP_OK;
@@ -222,12 +242,15 @@ static pp_status fill_replay(const ppi_learn_log *log, ppi_learn *l) {
     return status;
 }
 
-pp_status ppi_learn_log_resume(const ppi_learn_log *log, ppi_learn *l) {
+pp_status ppi_learn_log_resume(ppi_learn_log *log, ppi_learn *l) {
     const int64_t steps = ppi_learn_steps(l) / ppi_learn_streams(l);
+    find_done(log, game_count(l));
     for (int g = 0; g < game_count(l); g++) {
         for (int64_t a = 0; a < log->actors; a++) {
+            if (is_done(log, g, a)) continue;
             PPI_TRY(ppi_history_cut(log->history[g], log->first + a, steps));
         }
     }
-    return fill_replay(log, l);
+    /* Histories are ended once nothing is left to play, and then no replay is needed. */
+    return ppi_learn_steps(l) < ppi_learn_total(l) ? fill_replay(log, l) : PP_OK;
 }

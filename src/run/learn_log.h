@@ -24,17 +24,17 @@ typedef struct ppi_learn_dataset {
 
 /* What a dataset is to hold. */
 typedef struct ppi_learn_dataset_request {
-    const char *root;     /* data root */
-    const char *name;     /* NAME-vN, empty = <learner>-v0 */
-    const char *learner;  /* name of the method */
+    const char *root;    /* data root */
+    const char *name;    /* NAME-vN, empty = <learner>-v0 */
+    const char *learner; /* name of the method */
     const pp_env_spec *spec;
     const ppi_env_options *env; /* rules that the specification does not tell */
-    const uint64_t *seeds; /* [seed_count], at least 1 */
+    const uint64_t *seeds;      /* [seed_count], at least 1 */
     int32_t seed_count;
-    int64_t histories;    /* learners of each seed */
-    int64_t streams;      /* environments of a learner, 0 = its own choice */
-    int64_t steps;        /* of a learner */
-    const char *tasks;    /* side of the split that is played: train, test, all; "" = none */
+    int64_t histories; /* learners of each seed */
+    int64_t streams;   /* environments of a learner, 0 = its own choice */
+    int64_t steps;     /* of a learner */
+    const char *tasks; /* side of the split that is played: train, test, all; "" = none */
     uint64_t split_seed;
     bool resume;
     bool append;
@@ -42,7 +42,7 @@ typedef struct ppi_learn_dataset_request {
 
 /* Fills what an environment says about itself and the options it was made with. */
 pp_status ppi_learn_dataset_meta(ppi_store_meta *meta, const pp_env_spec *spec,
-                           const ppi_env_options *env);
+                                 const ppi_env_options *env);
 
 /* Writes the id <env>/<NAME-vN or learner-v0>. PP_ERR_ARGUMENT for a name of another form. */
 pp_status ppi_dataset_id(char *out, size_t size, const char *env, const char *name,
@@ -59,13 +59,15 @@ pp_status ppi_learn_dataset_close(ppi_learn_dataset *d, pp_status status);
 
 /* Where the histories of one learner go. */
 typedef struct ppi_learn_log {
-    ppi_history **history; /* [games] of the learner, borrowed */
+    ppi_history **history; /* [games] of the learner, borrowed; NULL: the dataset is complete */
     int64_t first;         /* number of its first history in each of them */
     int64_t actors;        /* streams of a game that are logged: numbers first..first+actors-1 */
     int64_t task;
     uint64_t seed;
     const char *learner;
     const char *options; /* JSON object */
+    bool some_done; /* set by begin and resume: a process that was killed had ended some of them,
+                       which stay as they are */
 } ppi_learn_log;
 
 /* How many streams of a game are logged: `asked`, or for 0 one, and all where the learner's replay
@@ -73,7 +75,7 @@ typedef struct ppi_learn_log {
 pp_status ppi_learn_log_actors(int64_t *out, const ppi_learn *l, int64_t asked);
 
 /* Begins the histories with the first observations. */
-pp_status ppi_learn_log_begin(const ppi_learn_log *log, const ppi_learn *l);
+pp_status ppi_learn_log_begin(ppi_learn_log *log, const ppi_learn *l);
 /* Stores the step that was played last. */
 pp_status ppi_learn_log_step(const ppi_learn_log *log, const ppi_learn *l);
 /* Ends the histories: they are complete. */
@@ -84,6 +86,6 @@ bool ppi_learn_log_done(const ppi_learn_log *log, int games);
 pp_status ppi_learn_log_sync(const ppi_learn_log *log, const ppi_learn *l);
 /* Cuts the histories back to where the learner stands after ppi_learn_load, and fills its replay
  * from them. */
-pp_status ppi_learn_log_resume(const ppi_learn_log *log, ppi_learn *l);
+pp_status ppi_learn_log_resume(ppi_learn_log *log, ppi_learn *l);
 
 #endif

@@ -150,8 +150,7 @@ pp_status ppi_learn_job_create(ppi_learn_job **out, const ppi_method *method) {
     if (job == NULL) return ppi_oom("a learning job");
     job->method = method;
     job->method_options = ppi_calloc(1, method->options_size);
-    const pp_status s =
-        job->method_options == NULL ? ppi_oom("the method's options") : bind(job);
+    const pp_status s = job->method_options == NULL ? ppi_oom("the method's options") : bind(job);
     if (s != PP_OK) {
         ppi_learn_job_destroy(job);
         return s;

@@ -137,6 +137,9 @@ static double step_flops(const ppi_kernel_args *a, ppi_op op) {
     }
     case PPI_OP_ATTENTION: return 4.0 * seen_pairs(a, 0) * (double)x->dim[2];
     case PPI_OP_ATTENTION_GRAD: return 10.0 * seen_pairs(a, 1) * (double)x->dim[2]; /* scores again, dp, dq, dk, dv */
+    case PPI_OP_LSTM: return 8.0 * out * (double)a->out[0].shape.dim[2];
+    case PPI_OP_LSTM_GRAD: return 0.5 * out * (double)a->out[0].shape.dim[2]; /* out: four gates of each unit */
+    case PPI_OP_LSTM_GRAD_W: return 2.0 * (double)ppi_shape_count(x) * (double)a->out[0].shape.dim[0];
     case PPI_OP_CONV2D: return 2.0 * out * (double)ppi_shape_count(&a->in[1].shape) / (double)a->out[0].shape.dim[3];
     case PPI_OP_CONV2D_GRAD_X: return 2.0 * (double)ppi_shape_count(x) * (double)ppi_shape_count(&a->in[1].shape) / (double)x->dim[3];
     case PPI_OP_CONV2D_GRAD_W: return 2.0 * (double)ppi_shape_count(x) * out / (double)x->dim[3];

@@ -101,8 +101,8 @@ static void assert_restored(const screen *s) {
 
 /* Catch has an action for standing still, so it ticks and ends by itself. */
 static void plays_and_restores(void **state) {
-    static const char *const arguments[] = {"polyplay", "play",  "--env", "arcade/catch",
-                                            "--keyboard", "--fps", "50",  NULL};
+    static const char *const arguments[] = {"polyplay",   "play",  "--env", "arcade/catch",
+                                            "--keyboard", "--fps", "50",    NULL};
     screen s;
     struct termios raw;
     (void)state;
@@ -128,8 +128,8 @@ static void plays_and_restores(void **state) {
 
 /* Without an action for standing still the game waits: two keys are two steps, however long. */
 static void waits_for_keys(void **state) {
-    static const char *const arguments[] = {"polyplay", "play", "--env", "arcade/2048",
-                                            "--keyboard", NULL};
+    static const char *const arguments[] = {"polyplay",    "play",       "--env",
+                                            "arcade/2048", "--keyboard", NULL};
     screen s;
     (void)state;
     start(&s, "xterm-256color", "C.UTF-8", arguments);
@@ -148,8 +148,8 @@ static void waits_for_keys(void **state) {
 }
 
 static void draws_without_colours(void **state) {
-    static const char *const arguments[] = {"polyplay", "play", "--env", "arcade/2048",
-                                            "--keyboard", NULL};
+    static const char *const arguments[] = {"polyplay",    "play",       "--env",
+                                            "arcade/2048", "--keyboard", NULL};
     screen s;
     (void)state;
     start(&s, "vt100", "C", arguments);
@@ -164,8 +164,8 @@ static void draws_without_colours(void **state) {
 
 /* A signal from outside ends it as tidily as a key. */
 static void restores_after_a_signal(void **state) {
-    static const char *const arguments[] = {"polyplay", "play", "--env", "dark/room",
-                                            "--keyboard", NULL};
+    static const char *const arguments[] = {"polyplay",  "play",       "--env",
+                                            "dark/room", "--keyboard", NULL};
     screen s;
     (void)state;
     start(&s, "xterm-256color", "C.UTF-8", arguments);
@@ -179,8 +179,8 @@ static void restores_after_a_signal(void **state) {
 }
 
 static void refuses(void **state) {
-    static const char *const arguments[] = {"polyplay", "play", "--env", "arcade/catch",
-                                            "--keyboard", NULL};
+    static const char *const arguments[] = {"polyplay",     "play",       "--env",
+                                            "arcade/catch", "--keyboard", NULL};
     static const char *const still[] = {"polyplay",   "play",  "--env", "watermaze",
                                         "--keyboard", "--fps", "5",     NULL};
     screen s;
@@ -193,6 +193,39 @@ static void refuses(void **state) {
     expect(&s, 0, "no action for standing still");
     assert_int_equal(finish(&s), 2);
     release(&s);
+}
+
+/* Runs `polyplay <arguments>` with a pipe for output; returns the exit code. */
+static int run_in_pipe(char *output, size_t size, const char *arguments) {
+    char command[1024];
+    snprintf(command, sizeof(command), "'%s/polyplay' %s 2>&1 < /dev/null", getenv("PP_BINARY_DIR"),
+             arguments);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    const size_t got = fread(output, 1, size - 1, pipe);
+    output[got] = '\0';
+    const int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Without a terminal --keyboard is refused; random play needs neither a terminal nor a run. */
+static void needs_a_terminal(void **state) {
+    char output[4096];
+    (void)state;
+    assert_int_equal(run_in_pipe(output, sizeof(output), "play --env arcade/catch --keyboard"), 1);
+    assert_non_null(strstr(output, "needs a terminal, and standard input is none"));
+    assert_null(strstr(output, "\033["));
+    assert_int_equal(
+        run_in_pipe(output, sizeof(output), "play --env watermaze --policy random --gif maze.gif"),
+        0);
+    assert_non_null(strstr(output, "wrote maze.gif: 51 of 51 pictures"));
+    assert_int_equal(run_in_pipe(output, sizeof(output), "play --env arcade/catch"), 2);
+    assert_non_null(strstr(output, "--policy random, or --keyboard"));
+    assert_int_equal(
+        run_in_pipe(output, sizeof(output), "play some/run --env arcade/catch --keyboard"), 1);
+    assert_int_equal(
+        run_in_pipe(output, sizeof(output), "play random --env arcade/catch --keyboard"), 2);
+    assert_non_null(strstr(output, "name one player"));
 }
 
 /* ---- the picture alone ---- */
@@ -216,7 +249,7 @@ static void pictures_fit(void **state) {
     ppi_buf_clear(&out);
     /* Twice as large, in letters: two lines. */
     assert_int_equal(ppi_text_picture(&out, rgb, 2, 4, 2, 8, PPI_TEXT_ASCII), PP_OK);
-    assert_string_equal(out.data, "----****\033[K\r\n....    \033[K\r\n");
+    assert_string_equal(out.data, "----++++\033[K\r\n....    \033[K\r\n");
     ppi_buf_clear(&out);
     assert_int_equal(ppi_text_picture(&out, rgb, 2, 4, 0, 8, PPI_TEXT_FULL), PP_ERR_ARGUMENT);
     assert_int_equal(ppi_text_picture(&out, rgb, 2, 4, 2, 8, PPI_TEXT_NONE), PP_ERR_ARGUMENT);
@@ -245,10 +278,10 @@ static void terminals_are_told_apart(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plays_and_restores),      cmocka_unit_test(waits_for_keys),
-        cmocka_unit_test(draws_without_colours),   cmocka_unit_test(restores_after_a_signal),
-        cmocka_unit_test(refuses),                 cmocka_unit_test(pictures_fit),
-        cmocka_unit_test(terminals_are_told_apart),
+        cmocka_unit_test(plays_and_restores),    cmocka_unit_test(waits_for_keys),
+        cmocka_unit_test(draws_without_colours), cmocka_unit_test(restores_after_a_signal),
+        cmocka_unit_test(needs_a_terminal),      cmocka_unit_test(refuses),
+        cmocka_unit_test(pictures_fit),          cmocka_unit_test(terminals_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

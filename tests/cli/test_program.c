@@ -86,7 +86,7 @@ static void mistakes_get_the_nearest_name(void **state) {
     expect(2, "collect --steps many --env arcade/catch", "many");
     expect(2, "data shwo x", "data show");
     expect(2, "data lsit", "did you mean 'data list'");
-    expect(2, "data convert x", "expected list, show or validate");
+    expect(2, "data convert x", "expected list, show, inspect");
     expect(2, "data validate", "needs a dataset");
     expect(1, "data validate no/such/set", "no/such/set");
     expect(2, "collect", "--env");
@@ -182,6 +182,49 @@ static void whole_path_on_catch(void **state) {
     assert_non_null(strstr(output, "train: 2 steps in ")); /* steps 1 to 3 were made before */
 }
 
+/* The learner's options are known to the command that names it. */
+static void learners_have_their_own_options(void **state) {
+    (void)state;
+    expect(0, "train dqn --help", "--replay.capacity");
+    expect(0, "collect --learner qtable --help", "--histories");
+    expect(0, "collect --env dark/room --learner a2c --print-config", "steps = 800000");
+    expect(2, "collect --env dark/room --learner ucb --print-config", "use --steps");
+    expect(2, "train qtable", "--env");
+    expect(2, "train qtable --env dark/room --data d", "mgdt, bc");
+    expect(2, "train mgdt --env dark/room --data d", "--eval.env");
+    expect(1, "train qtabel --env dark/room", "did you mean \"qtable\"");
+    expect(2, "collect --env dark/room --learner mgdt", "learns from data");
+    expect(2, "collect --env dark/room --histories 3", "--learner");
+    assert_int_equal(
+        run("collect --env dark/room --learner qtable --steps 40 --print-config > shown.ini"), 0);
+    expect(2, "collect --config shown.ini --print-config", "qtable");
+    expect(0, "collect --config shown.ini --learner qtable --print-config", "steps = 40");
+}
+
+static void learners_learn_and_play(void **state) {
+    (void)state;
+    assert_int_equal(ppi_dir_remove("d2"), PP_OK);
+    assert_int_equal(ppi_dir_remove("r2"), PP_OK);
+    expect(0, "collect --env dark/room --learner qtable --histories 3 --steps 200 --out d2",
+           "d2/dark/room/qtable-v0: 30 episodes, 600 steps");
+    expect(1, "collect --env dark/room --learner qtable --histories 3 --steps 200 --out d2",
+           "--append");
+    expect(0, "collect --env dark/room --learner qtable --histories 3 --steps 200 --out d2 --resume",
+           "everything is there already");
+    expect(0, "data validate d2/dark/room/qtable-v0", "\nvalid\n");
+    expect(0, "train qtable --env dark/room --steps 400 --out r2/q --log-data d2 --log-name own-v0 "
+              "--dry-run",
+           "train qtable/small: ");
+    assert_false(ppi_dir_exists("r2"));
+    expect(0, "train qtable --env dark/room --steps 400 --out r2/q --log-data d2 --log-name own-v0",
+           "history d2/dark/room/own-v0");
+    expect(0, "train qtable --env dark/room --steps 400 --out r2/q --resume", "steps 400 ");
+    expect(1, "train qtable --env dark/room --steps 400 --out r2/q", "--resume auto");
+    expect(0, "eval r2/q --env dark/room --episodes 3 --threads 1", "protocol");
+    expect(0, "eval r2/q --env dark/room --tasks all --episodes 3 --threads 1", "protocol");
+    expect(0, "play r2/q --env dark/room --gif room.gif --threads 1", "wrote room.gif");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_names_verbs_and_options),
@@ -189,6 +232,8 @@ int main(void) {
         cmocka_unit_test(options_can_be_shown_without_doing),
         cmocka_unit_test(info_lists),
         cmocka_unit_test(whole_path_on_catch),
+        cmocka_unit_test(learners_have_their_own_options),
+        cmocka_unit_test(learners_learn_and_play),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

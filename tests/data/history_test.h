@@ -12,11 +12,23 @@
 
 /* What a history of these tests observes. */
 static inline ppi_store_meta history_meta(int32_t obs_type) {
-    ppi_store_meta meta = {.obs_type = obs_type, .height = 1, .width = 1, .channels = 3,
-                           .obs_high = 255, .cell_high = {8, 200, 1}, .actions = 5,
-                           .min_actions = 5, .action_list = {0, 1, 2, 3, 4}, .max_steps = 50,
-                           .reward_min = -1, .reward_max = 1, .task_count = 81, .seed_count = 1,
-                           .seeds = {7}, .split_seed = 3, .histories = 1};
+    ppi_store_meta meta = {.obs_type = obs_type,
+                           .height = 1,
+                           .width = 1,
+                           .channels = 3,
+                           .obs_high = 255,
+                           .cell_high = {8, 200, 1},
+                           .actions = 5,
+                           .min_actions = 5,
+                           .action_list = {0, 1, 2, 3, 4},
+                           .max_steps = 50,
+                           .reward_min = -1,
+                           .reward_max = 1,
+                           .task_count = 81,
+                           .seed_count = 1,
+                           .seeds = {7},
+                           .split_seed = 3,
+                           .histories = 1};
     if (obs_type == PP_OBS_PLANES || obs_type == PP_OBS_IMAGE) {
         meta.height = 6;
         meta.width = 5;
@@ -61,8 +73,12 @@ typedef struct history_player {
 } history_player;
 
 static inline ppi_history_info history_facts(int64_t index) {
-    return (ppi_history_info){.index = index, .task = 10 + index, .seed = 100 + (uint64_t)index,
-                              .learner = "a2c", .actors = 4, .options = OPTIONS};
+    return (ppi_history_info){.index = index,
+                              .task = 10 + index,
+                              .seed = 100 + (uint64_t)index,
+                              .learner = "a2c",
+                              .actors = 4,
+                              .options = OPTIONS};
 }
 
 static inline void history_start(ppi_history *h, const ppi_store_meta *meta, history_player *p,

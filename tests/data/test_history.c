@@ -192,8 +192,8 @@ static void go_on(const char *folder, const ppi_store_meta *meta, const int64_t 
 static void killed_and_resumed(void **state) {
     (void)state;
     static const int64_t from[2] = {1203, 995}; /* inside records and blocks */
-    static const rlim_t limits[] = {[PP_OBS_IMAGE] = 600000, [PP_OBS_CELLS] = 120000,
-                                    [PP_OBS_FLOAT] = 120000};
+    static const rlim_t limits[] = {
+        [PP_OBS_IMAGE] = 600000, [PP_OBS_CELLS] = 120000, [PP_OBS_FLOAT] = 120000};
     for (int32_t type = PP_OBS_IMAGE; type <= PP_OBS_FLOAT; type++) {
         const ppi_store_meta meta = history_meta(type);
         ppi_dataset *d = NULL;
@@ -233,7 +233,8 @@ static void torn_anywhere(void **state) {
         }
         assert_ok(ppi_history_close(h));
         char *bytes = test_slurp("torn/data/journal.bin", &size);
-        for (size_t n = strlen(bytes + 40) + 40; n < size; n += n % 3 + 5) {
+        int64_t round = 0;
+        for (size_t n = strlen(bytes + 40) + 40; n < size; n += n % 3 + 11, round++) {
             test_put("torn/data/journal.bin", bytes, n);
             assert_ok(ppi_history_open(&h, "torn", &meta));
             int64_t steps = ppi_history_steps(h, 0);
@@ -243,6 +244,8 @@ static void torn_anywhere(void **state) {
                 history_player again = history_at(0, steps);
                 assert_ok(ppi_history_cut(h, 0, steps));
                 assert_ok(history_play(h, &meta, &again, 53));
+            }
+            if (steps >= 0 && round % 9 == 0) {
                 assert_ok(ppi_history_commit(h, 0));
                 check_dataset("torn", (const int64_t[]){53}, 1);
             } else {
@@ -300,7 +303,8 @@ static void begun_again(void **state) {
     assert_ok(history_play(h, &meta, &p, 41));
     assert_ok(ppi_history_end(h, 0));
     const ppi_history_info info = history_facts(0);
-    assert_fails(ppi_history_begin(h, &info, (const uint8_t *)"x"), PP_ERR_EXISTS, "complete");
+    const uint8_t obs[512] = {0};
+    assert_fails(ppi_history_begin(h, &info, obs), PP_ERR_EXISTS, "complete");
     assert_ok(ppi_history_commit(h, 0));
     check_dataset("again", (const int64_t[]){41}, 1);
 }

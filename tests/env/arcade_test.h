@@ -69,4 +69,37 @@ static inline int32_t plane_cell(const arcade *a, int32_t plane) {
     return -1;
 }
 
+/* The tables of the games, in the order of games.def. */
+static const ppi_arcade_game *const k_games[] = {
+#define PPI_ARCADE_GAME(name) &ppi_arcade_##name,
+#include "env/arcade/games.def"
+#undef PPI_ARCADE_GAME
+};
+
+static inline const pp_env_vtable *table_at(int game) {
+    return ppi_arcade_vtables[game];
+}
+
+/* A named number of the state. */
+static inline int32_t value(arcade *a, const char *name) {
+    const int32_t *number = ppi_arcade_number(a->env, name);
+    if (number == NULL) fail_msg("%s has no number %s", a->spec.id, name);
+    return number == NULL ? 0 : *number;
+}
+
+static inline void open_mode(arcade *a, const char *id, int32_t mode) {
+    pp_env_config config = arcade_config(id);
+    config.mode = mode;
+    arcade_open(a, &config);
+}
+
+/* A full id of the minimal list. */
+static inline int32_t uniform_action(const arcade *a, uint32_t *x) {
+    return a->spec.action_list[next_value(x) % (uint32_t)a->spec.min_actions];
+}
+
+static inline void play_full(arcade *a, int32_t full) {
+    assert_int_equal(a->table->step(a->env, full, a->obs, &a->result, &a->error), PP_OK);
+}
+
 #endif

@@ -26,7 +26,7 @@ typedef struct fake_env {
     uint32_t episode;
     int32_t action;
     int32_t broken;
-    int32_t resets; /* calls of reset since it was made */
+    int32_t pad;
 } fake_env;
 
 static inline int32_t fake_fail(pp_env_error *error, const char *text) {
@@ -83,7 +83,6 @@ static inline int32_t fake_reset(void *self, uint64_t seed, uint8_t *obs, pp_env
     env->steps = 0;
     env->action = 0;
     env->broken = 0;
-    env->resets++;
     *result = (pp_env_result){.lives = 3, .frames = 7};
     return fake_observe(env, obs, error);
 }

@@ -208,6 +208,128 @@ static void test_render_and_variants(void **state) {
     ppi_vec_destroy(vec);
 }
 
+/* Memory and colour picture on request; the rules and rewards are the same in every view. */
+static void test_views(void **state) {
+    (void)state;
+    if (!have_game("breakout")) {
+        skip();
+    }
+    static const char *const views[] = {"grey84", "ram", "rgb"};
+    static const int32_t sizes[] = {84 * 84, 128, 210 * 160 * 3};
+    const char *id = "ale/breakout";
+    double total[3] = {0, 0, 0};
+    for (int v = 0; v < 3; v++) {
+        ppi_env_options options;
+        ppi_env_options_default(&options);
+        options.protocol = PPI_PROTOCOL_MGDT;
+        snprintf(options.view, sizeof(options.view), "%s", views[v]);
+        ppi_vec *vec = NULL;
+        ASSERT_OK(ppi_vec_create(&vec, &id, 1, &options, 1));
+        const pp_env_spec *spec = ppi_vec_spec(vec, 0);
+        assert_string_equal(spec->view, views[v]);
+        assert_int_equal(spec->obs_bytes, sizes[v]);
+        assert_int_equal(spec->obs_h * spec->obs_w * spec->obs_c, sizes[v]);
+        ASSERT_OK(ppi_vec_reset(vec, 0, 1));
+        uint8_t *first = malloc((size_t)sizes[v]);
+        memcpy(first, ppi_vec_obs(vec), (size_t)sizes[v]);
+        uint32_t x = 7;
+        for (int s = 0; s < 150; s++) {
+            const int32_t action = (int32_t)(next_value(&x) % 18);
+            ASSERT_OK(ppi_vec_step(vec, &action, NULL));
+            total[v] += ppi_vec_reward(vec)[0];
+        }
+        assert_int_not_equal(memcmp(first, ppi_vec_obs(vec), (size_t)sizes[v]), 0);
+        if (v == 2) {
+            uint8_t *rgb = malloc((size_t)sizes[v]);
+            ASSERT_OK(ppi_vec_render(vec, 0, rgb));
+            assert_memory_equal(rgb, ppi_vec_obs(vec), (size_t)sizes[v]);
+            free(rgb);
+        }
+        free(first);
+        ppi_vec_destroy(vec);
+    }
+    assert_true(total[0] == total[1] && total[0] == total[2]);
+    ppi_env_options options;
+    ppi_env_options_default(&options);
+    snprintf(options.view, sizeof(options.view), "planes");
+    ppi_vec *vec = NULL;
+    assert_int_equal(ppi_vec_create(&vec, &id, 1, &options, 1), PP_ERR_ARGUMENT);
+    ASSERT_ERROR_HAS("grey84, ram and rgb, not 'planes'");
+}
+
+/* A mode or difficulty that the game lacks is refused with the list of what it has. */
+static void test_unknown_variants(void **state) {
+    (void)state;
+    if (!have_game("breakout")) {
+        skip();
+    }
+    const char *id = "ale/breakout";
+    ppi_env_options options;
+    ppi_vec *vec = NULL;
+    ppi_env_options_default(&options);
+    options.mode = 3;
+    assert_int_equal(ppi_vec_create(&vec, &id, 1, &options, 1), PP_ERR_ARGUMENT);
+    ASSERT_ERROR_HAS("mode 3 of ale/breakout does not exist; modes: 0 4 8 12");
+    options.mode = 4;
+    options.difficulty = 3;
+    assert_int_equal(ppi_vec_create(&vec, &id, 1, &options, 1), PP_ERR_ARGUMENT);
+    ASSERT_ERROR_HAS("difficulty 3 of ale/breakout does not exist; difficulties: 0..1");
+    options.difficulty = 1;
+    ASSERT_OK(ppi_vec_create(&vec, &id, 1, &options, 1));
+    const pp_env_spec *spec = ppi_vec_spec(vec, 0);
+    assert_int_equal(spec->mode, 4);
+    assert_int_equal(spec->difficulty, 1);
+    assert_non_null(strstr(spec->modes, "0 4 8 12"));
+    assert_string_equal(spec->difficulties, "0..1");
+    ppi_vec_destroy(vec);
+    id = "ale/warlords";
+    assert_int_equal(ppi_vec_create(&vec, &id, 1, &options, 1), PP_ERR_UNSUPPORTED);
+    ASSERT_ERROR_HAS("two players");
+}
+
+/* Several games side by side on two threads, saved in the middle of their episodes. */
+static void test_vec_states(void **state) {
+    (void)state;
+    if (!have_game("breakout") || !have_game("pong") || !have_game("seaquest")) {
+        skip();
+    }
+    enum { GAMES = 4, FRAME = 84 * 84 };
+    const char *const ids[GAMES] = {"ale/breakout", "ale/pong", "ale/seaquest", "ale/breakout"};
+    const uint64_t seeds[GAMES] = {1, 2, 3, 4};
+    const ppi_vec_config config = {
+        .ids = ids, .count = GAMES, .threads = 2, .autoreset = PPI_AUTORESET_SAME_STEP};
+    ppi_vec *vec = NULL;
+    ASSERT_OK(ppi_vec_open(&vec, &config));
+    ASSERT_OK(ppi_vec_reset_all(vec, seeds));
+    ppi_buf saved[GAMES] = {{0}};
+    uint8_t *wanted = malloc((size_t)GAMES * FRAME);
+    for (int pass = 0; pass < 2; pass++) {
+        uint32_t x = 11;
+        int32_t actions[GAMES];
+        for (int s = pass * 60; s < 120; s++) {
+            if (s == 60) x = 5;
+            if (s == 60 && pass == 0) {
+                for (int i = 0; i < GAMES; i++) ASSERT_OK(ppi_vec_save_state(vec, i, &saved[i]));
+            }
+            for (int i = 0; i < GAMES; i++) actions[i] = (int32_t)(next_value(&x) % 18);
+            ASSERT_OK(ppi_vec_step(vec, actions, NULL));
+        }
+        if (pass == 0) {
+            memcpy(wanted, ppi_vec_obs(vec), (size_t)GAMES * FRAME);
+            for (int i = 0; i < GAMES; i++) {
+                ASSERT_OK(ppi_vec_load_state(vec, i, saved[i].data, saved[i].len));
+                assert_int_equal(ppi_vec_steps(vec)[i], 60);
+            }
+        }
+    }
+    assert_memory_equal(wanted, ppi_vec_obs(vec), (size_t)GAMES * FRAME);
+    /* A state of another game is refused. */
+    assert_int_not_equal(ppi_vec_load_state(vec, 1, saved[0].data, saved[0].len - 1), PP_OK);
+    for (int i = 0; i < GAMES; i++) ppi_buf_free(&saved[i]);
+    free(wanted);
+    ppi_vec_destroy(vec);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_breakout),       cmocka_unit_test(test_seaquest),
@@ -215,6 +337,8 @@ int main(void) {
         cmocka_unit_test(test_journey_escape), cmocka_unit_test(test_pong),
         cmocka_unit_test(test_table),          cmocka_unit_test(test_unknown_action_is_noop),
         cmocka_unit_test(test_starts),         cmocka_unit_test(test_render_and_variants),
+        cmocka_unit_test(test_views),          cmocka_unit_test(test_unknown_variants),
+        cmocka_unit_test(test_vec_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,70 @@ static void test_protocol_of_the_game(void **state) {
     ASSERT_ERROR_HAS("ale/pong");
 }
 
+/* Rules of the other environments: the arcade games' own, their references', and native ones. */
+static void test_protocols_without_atari(void **state) {
+    (void)state;
+    static const struct {
+        const char *id;
+        const char *protocol;
+        double sticky;
+        int32_t cap;
+        bool parity;
+    } rows[] = {
+        {"arcade/seaquest", "auto", 0.1, 2500, false},
+        {"arcade/seaquest", "arcade", 0.1, 2500, false},
+        {"arcade/seaquest", "parity", 0.1, 0, true},
+        {"arcade/snake", "arcade", 0, 2500, false},
+        {"arcade/snake", "parity", 0, 0, true},
+        {"arcade/four_rooms", "arcade", 0, 100, false},
+        {"arcade/four_rooms", "parity", 0, 0, true},
+        {"dark/room", "auto", 0, 0, false},
+        {"dark/room", "native", 0, 0, false},
+        {"gym/CartPole-v1", "auto", 0, 0, false},
+    };
+    ppi_env_options options;
+    ppi_episode_rules rules;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ppi_env_options_default(&options);
+        ASSERT_OK(ppi_protocol_find(&options.protocol, rows[i].protocol));
+        ASSERT_OK(ppi_episode_rules_for(&rules, rows[i].id, &options));
+        assert_true(rules.sticky == rows[i].sticky);
+        assert_int_equal(rules.cap, rows[i].cap);
+        assert_int_equal(rules.parity, rows[i].parity);
+        assert_int_equal(rules.frame_skip, 1);
+        options.sticky = 0.25;
+        options.cap = 9;
+        ASSERT_OK(ppi_episode_rules_for(&rules, rows[i].id, &options));
+        assert_true(rules.sticky == 0.25);
+        assert_int_equal(rules.cap, 9);
+    }
+    ppi_env_options_default(&options);
+    options.protocol = PPI_PROTOCOL_NATIVE;
+    assert_int_equal(ppi_episode_rules_for(&rules, "arcade/snake", &options), PP_ERR_ARGUMENT);
+    ASSERT_ERROR_HAS("'arcade'");
+    options.protocol = PPI_PROTOCOL_PARITY;
+    assert_int_equal(ppi_episode_rules_for(&rules, "dark/room", &options), PP_ERR_ARGUMENT);
+    ASSERT_ERROR_HAS("'native'");
+}
+
+static void test_arcade_sets(void **state) {
+    (void)state;
+    static char ids[32][PP_ENV_ID_BYTES];
+    int count = 0;
+    ASSERT_OK(ppi_env_expand(ids, 32, &count, "@arcade"));
+    assert_int_equal(count, 10);
+    ASSERT_OK(ppi_env_expand(ids, 32, &count, "@arcade5"));
+    assert_int_equal(count, 5);
+    assert_string_equal(ids[0], "arcade/breakout");
+    assert_string_equal(ids[4], "arcade/space_invaders");
+    ASSERT_OK(ppi_env_expand(ids, 32, &count, "@arcade-new,arcade/p*"));
+    assert_int_equal(count, 2); /* a pattern that names nothing new is no mistake */
+    ASSERT_OK(ppi_env_expand(ids, 32, &count, "dark/*,bandit/*,gym/ALE/Pong-v5"));
+    assert_int_equal(count, 8);
+    assert_string_equal(ids[7], "gym/ALE/Pong-v5");
+    assert_int_equal(ppi_env_expand(ids, 32, &count, "gym/"), PP_ERR_NOT_FOUND);
+}
+
 /* The option table's defaults are those of ppi_env_options_default. */
 static void test_option_defaults(void **state) {
     (void)state;
@@ -275,6 +339,8 @@ int main(void) {
         cmocka_unit_test(test_rom_search),
         cmocka_unit_test(test_plugin_search),
         cmocka_unit_test(test_protocol_of_the_game),
+        cmocka_unit_test(test_protocols_without_atari),
+        cmocka_unit_test(test_arcade_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,11 +8,8 @@ enum { N = 4 };
 static ppi_vec *make(ppi_autoreset autoreset, int threads) {
     const char *const ids[N] = {FAKE_ID, FAKE_ID, FAKE_ID, FAKE_ID};
     const int64_t tasks[N] = {0, 1, 2, 3};
-    const ppi_vec_config config = {.ids = ids,
-                                   .count = N,
-                                   .tasks = tasks,
-                                   .threads = threads,
-                                   .autoreset = autoreset};
+    const ppi_vec_config config = {
+        .ids = ids, .count = N, .tasks = tasks, .threads = threads, .autoreset = autoreset};
     ppi_vec *vec = NULL;
     ASSERT_OK(ppi_vec_open(&vec, &config));
     const uint64_t seeds[N] = {20, 30, 40, 50};
@@ -315,11 +312,11 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reset),      cmocka_unit_test(test_disabled),
-        cmocka_unit_test(test_next_step),  cmocka_unit_test(test_same_step),
-        cmocka_unit_test(test_inactive),   cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_failure),    cmocka_unit_test(test_failing_resets),
-        cmocka_unit_test(test_actions),    cmocka_unit_test(test_states),
+        cmocka_unit_test(test_reset),     cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_next_step), cmocka_unit_test(test_same_step),
+        cmocka_unit_test(test_inactive),  cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_failure),   cmocka_unit_test(test_failing_resets),
+        cmocka_unit_test(test_actions),   cmocka_unit_test(test_states),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

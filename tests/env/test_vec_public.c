@@ -3,6 +3,8 @@
 #include "env/env_test.h"
 #include "env/fake_env.h"
 
+#include "base/mem.h"
+
 static pp_vec_config config_of(const char *env, int32_t count) {
     pp_vec_config config = {.struct_size = sizeof(config), .env = env, .count = count};
     config.threads = 1;
@@ -187,6 +189,35 @@ static void test_register(void **state) {
     assert_true(listed);
 }
 
+/* Every allocation of opening and resetting may fail; nothing is lost and nothing is left. */
+static void test_no_memory(void **state) {
+    (void)state;
+    pp_vec_config config = config_of("arcade/catch", 3);
+    config.threads = 2;
+    config.autoreset = PP_AUTORESET_SAME_STEP;
+    config.options = "env.view=planes";
+    pp_status status = PP_ERR_NO_MEMORY;
+    int failures = 0;
+    for (int64_t n = 1; status != PP_OK; n++) {
+        pp_vec *vec = NULL;
+        ppi_fault_set(PPI_FAULT_ALLOC, n);
+        status = pp_vec_open(&vec, &config);
+        const pp_status reset = status == PP_OK ? pp_vec_reset(vec, 1) : status;
+        ppi_fault_clear();
+        if (status != PP_OK) {
+            assert_int_equal(status, PP_ERR_NO_MEMORY);
+            assert_null(vec);
+        } else if (reset != PP_OK) {
+            assert_int_equal(reset, PP_ERR_NO_MEMORY);
+            ASSERT_OK(pp_vec_reset(vec, 1));
+            status = reset;
+        }
+        failures += status != PP_OK;
+        pp_vec_close(vec);
+    }
+    assert_true(failures > 15);
+}
+
 static int setup(void **state) {
     (void)state;
     return pp_env_register(&fake_table) == PP_OK ? 0 : -1;
@@ -194,9 +225,10 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_play),     cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_states),   cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_register),
+        cmocka_unit_test(test_play),      cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_states),    cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_register),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 
-#define RECORD_MAGIC 0x524a5050u /* data/journal.c */
+#define RECORD_MAGIC 0x524a5050u /* data/records.c */
 #define HEAP_BYTES   4096        /* of one heap, as libhdf5 makes them */
 #define WINDOW       24          /* bytes changed at a time */
 

@@ -184,6 +184,16 @@ static ppi_value build_conv2d_same(op_build *b) {
     const ppi_value w = case_in(b, ppi_shape4(b->d[4], b->d[4], b->d[2], b->d[3]));
     return ppi_conv2d_same(b->g, x, w, case_in(b, ppi_shape1(b->d[3])), (int)b->d[5], (ppi_act)b->d[7]);
 }
+/* Images of which one channel of 12 is not zero; d: B, H=W, -, O, kernel, stride, SAME, act */
+static ppi_value build_conv2d_sparse(op_build *b) {
+    const int32_t channels = 12;
+    const ppi_value place = ppi_input(b->g, "ids12", PPI_I32, ppi_shape4(b->d[0], b->d[1], b->d[1], 1));
+    const ppi_value full = case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[1], channels));
+    const ppi_value x = ppi_mul(b->g, full, ppi_one_hot(b->g, place, 1, &channels));
+    const ppi_value w = case_in(b, ppi_shape4(b->d[4], b->d[4], channels, b->d[3]));
+    if (b->d[6]) return ppi_conv2d_same(b->g, x, w, PPI_NONE, (int)b->d[5], (ppi_act)b->d[7]);
+    return ppi_conv2d(b->g, x, w, PPI_NONE, (int)b->d[5], 0, (ppi_act)b->d[7]);
+}
 static ppi_value build_log_softmax(op_build *b) { return ppi_log_softmax(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1]))); }
 static ppi_value build_sub(op_build *b) {
     const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
@@ -193,6 +203,11 @@ static ppi_value build_sub(op_build *b) {
 static ppi_value build_max_pool2d(op_build *b) {
     const ppi_value x = case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[1] + 1, b->d[2]));
     return ppi_max_pool2d(b->g, x, (int)b->d[3], (int)b->d[4], b->d[5] != 0);
+}
+/* Windows of which many hold several zeros, and nothing larger. */
+static ppi_value build_max_pool2d_ties(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape4(b->d[0], b->d[1], b->d[1], b->d[2]));
+    return ppi_max_pool2d(b->g, ppi_activation(b->g, x, PPI_ACT_RELU), (int)b->d[3], (int)b->d[4], b->d[5] != 0);
 }
 /* d: N, A */
 static ppi_value build_pick(op_build *b) {
@@ -303,6 +318,10 @@ static const op_case op_cases[] = {
     {"conv2d_same", build_conv2d_same, {1, 8, 1, 3, 3, 2, 0, PPI_ACT_RELU}},
     {"conv2d", build_conv2d, {3, 10, 4, 16, 3, 1, 0, PPI_ACT_RELU}},
     {"conv2d", build_conv2d, {2, 6, 7, 17, 3, 1, 0, PPI_ACT_RELU}},
+    {"conv2d_sparse", build_conv2d_sparse, {2, 6, 0, 16, 3, 1, 0, PPI_ACT_RELU}},
+    {"conv2d_sparse", build_conv2d_sparse, {1, 5, 0, 32, 2, 1, 1, PPI_ACT_NONE}},
+    {"conv2d_sparse", build_conv2d_sparse, {1, 7, 0, 16, 4, 1, 1, PPI_ACT_NONE}},
+    {"conv2d_sparse", build_conv2d_sparse, {1, 7, 0, 16, 3, 2, 1, PPI_ACT_NONE}},
     {"act", build_act, {5, 33, PPI_ACT_HUBER}},
     PAIRS("log_softmax", build_log_softmax),
     PAIRS("sub", build_sub),
@@ -311,6 +330,7 @@ static const op_case op_cases[] = {
     {"max_pool2d", build_max_pool2d, {1, 6, 16, 3, 2, 1}},
     {"max_pool2d", build_max_pool2d, {2, 9, 33, 3, 2, 1}},
     {"max_pool2d", build_max_pool2d, {1, 5, 3, 3, 1, 1}},
+    {"max_pool2d_ties", build_max_pool2d_ties, {2, 7, 19, 2, 2, 1}},
     PAIRS("pick", build_pick),
     PAIRS("pick_rows", build_pick_rows),
     {"one_hot", build_one_hot, {3, 2}},
@@ -348,6 +368,8 @@ static const op_case op_large_cases[] = {
     {"conv2d", build_conv2d, {4, 21, 8, 16, 4, 2, 0, PPI_ACT_RELU}},
     {"conv2d", build_conv2d, {9, 10, 6, 16, 3, 1, 0, PPI_ACT_RELU}},
     {"conv2d_same", build_conv2d_same, {4, 20, 9, 16, 3, 1, 0, PPI_ACT_NONE}},
+    {"conv2d", build_conv2d, {40, 10, 6, 16, 3, 1, 0, PPI_ACT_NONE}},
+    {"conv2d_sparse", build_conv2d_sparse, {33, 10, 0, 16, 3, 1, 0, PPI_ACT_RELU}},
     {"linear", build_linear, {32, 1024, 128, PPI_ACT_RELU, 1}},
     {"linear", build_linear, {250, 18, 128, PPI_ACT_RELU, 1}},
     {"linear", build_linear, {2000, 128, 5, PPI_ACT_NONE, 1}},

@@ -22,6 +22,7 @@
 static double get(const ppi_operand *o, int64_t i) {
     if (o->dtype == PPI_BF16) return (double)ppi_bf16_to_f32(((const ppi_bf16 *)o->data)[i]);
     if (o->dtype == PPI_F32) return (double)((const float *)o->data)[i];
+    if (o->dtype == PPI_U8) return (double)((const uint8_t *)o->data)[i];
     return 0.0;
 }
 
@@ -108,7 +109,7 @@ static void check_kernel(const char *what, const ppi_kernel *k, ppi_kernel_args 
         }
     }
     double scale = 0.0;
-    for (int j = 0; j < a.n_in; j++) scale = fmax(scale, largest(&a.in[j]));
+    for (int j = 0; j < a.n_in; j++) scale = fmax(scale, ppi_dtype_is_float(a.in[j].dtype) ? largest(&a.in[j]) : 0.0);
     for (int threads = 1; threads <= 2; threads++) {
         a.threads = threads;
         if (k->accepts && !k->accepts(&a)) continue;

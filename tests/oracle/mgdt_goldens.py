@@ -12,9 +12,10 @@ ROOT = os.environ["PP_SOURCE_DIR"]
 GOLDEN = os.path.join(ROOT, "tests", "golden")
 
 with tempfile.TemporaryDirectory() as folder:
-    subprocess.run([sys.executable, os.path.join(ROOT, "tools", "golden_mgdt.py"), folder], check=True)
+    for script in ("golden_mgdt.py", "golden_torsos.py"):
+        subprocess.run([sys.executable, os.path.join(ROOT, "tools", script), folder], check=True)
     names = sorted(name for name in os.listdir(folder) if name.endswith(".safetensors"))
-    assert len(names) >= 3, names
+    assert len(names) >= 4, names
     for name in names:
         made = load_file(os.path.join(folder, name))
         kept = load_file(os.path.join(GOLDEN, name))

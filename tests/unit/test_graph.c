@@ -97,6 +97,80 @@ static void test_failure_texts(void **state) {
     assert_failed(g, PP_ERR_SHAPE, "loss of shape [1]");
 }
 
+/* Inputs of [2,3] f32 and [2,3] i32, and an image [1,5,7,4]. */
+typedef struct bad_inputs {
+    ppi_graph *g;
+    ppi_value x, ids, image;
+} bad_inputs;
+
+static bad_inputs new_inputs(void) {
+    bad_inputs b = {.g = new_graph(NULL)};
+    b.x = ppi_input(b.g, "x", PPI_F32, ppi_shape2(2, 3));
+    b.ids = ppi_input(b.g, "ids", PPI_I32, ppi_shape2(2, 3));
+    b.image = ppi_input(b.g, "image", PPI_F32, ppi_shape4(1, 5, 7, 4));
+    return b;
+}
+
+static void test_shapes_of_small_network_ops(void **state) {
+    (void)state;
+    bad_inputs b = new_inputs();
+    const ppi_value filter = ppi_input(b.g, "filter", PPI_F32, ppi_shape4(4, 4, 4, 6));
+    assert_shape(b.g, ppi_conv2d_same(b.g, b.image, filter, PPI_NONE, 2, PPI_ACT_NONE), ppi_shape4(1, 3, 4, 6));
+    assert_shape(b.g, ppi_max_pool2d(b.g, b.image, 3, 2, true), ppi_shape4(1, 3, 4, 4));
+    assert_shape(b.g, ppi_max_pool2d(b.g, b.image, 3, 2, false), ppi_shape4(1, 2, 3, 4));
+    assert_shape(b.g, ppi_log_softmax(b.g, b.x), ppi_shape2(2, 3));
+    const ppi_value rows = ppi_input(b.g, "rows", PPI_F32, ppi_shape3(2, 5, 7));
+    const ppi_value row = ppi_input(b.g, "row", PPI_I32, ppi_shape1(2));
+    assert_shape(b.g, ppi_pick(b.g, b.x, row), ppi_shape1(2));
+    assert_shape(b.g, ppi_pick(b.g, rows, row), ppi_shape2(2, 7));
+    assert_shape(b.g, ppi_one_hot(b.g, b.ids, 3, (const int32_t[]){2, 4, 5}), ppi_shape2(2, 11));
+    assert_shape(b.g, ppi_one_hot(b.g, b.ids, 1, (const int32_t[]){9}), ppi_shape2(2, 27));
+    const ppi_value gates = ppi_input(b.g, "gates", PPI_F32, ppi_shape3(2, 3, 20));
+    const ppi_value w = ppi_input(b.g, "w", PPI_F32, ppi_shape2(5, 20));
+    const ppi_value h0 = ppi_input(b.g, "h0", PPI_F32, ppi_shape2(2, 5));
+    ppi_value cells = PPI_NONE;
+    assert_shape(b.g, ppi_lstm(b.g, gates, w, h0, h0, b.ids, &cells), ppi_shape3(2, 3, 5));
+    assert_shape(b.g, cells, ppi_shape3(2, 3, 5));
+    assert_int_equal(ppi_graph_status(b.g), PP_OK);
+    ppi_graph_destroy(b.g);
+}
+
+static void test_failure_texts_of_small_network_ops(void **state) {
+    (void)state;
+    bad_inputs b = new_inputs();
+    (void)ppi_max_pool2d(b.g, b.image, 16, 1, true);
+    assert_failed(b.g, PP_ERR_ARGUMENT, "kernel 16 (1 to 15)");
+    b = new_inputs();
+    (void)ppi_max_pool2d(b.g, b.image, 6, 1, false);
+    assert_failed(b.g, PP_ERR_SHAPE, "at least as large as the window");
+    b = new_inputs();
+    (void)ppi_pick(b.g, b.x, b.ids);
+    assert_failed(b.g, PP_ERR_SHAPE, "i32 ids [N]");
+    b = new_inputs();
+    (void)ppi_one_hot(b.g, b.x, 1, (const int32_t[]){3});
+    assert_failed(b.g, PP_ERR_SHAPE, "u8 or i32");
+    b = new_inputs();
+    (void)ppi_one_hot(b.g, b.ids, 2, (const int32_t[]){3, 3});
+    assert_failed(b.g, PP_ERR_SHAPE, "1 to 8 components");
+    b = new_inputs();
+    (void)ppi_one_hot(b.g, b.ids, 1, (const int32_t[]){0});
+    assert_failed(b.g, PP_ERR_ARGUMENT, "component 0 has 0 values");
+    b = new_inputs();
+    (void)ppi_lstm(b.g, b.x, b.x, b.x, b.x, b.ids, NULL);
+    assert_failed(b.g, PP_ERR_SHAPE, "gates [B,T,4H]");
+    b = new_inputs();
+    (void)ppi_linear(b.g, b.x, ppi_input(b.g, "w", PPI_F32, ppi_shape2(3, 2)), PPI_NONE, PPI_ACT_HUBER);
+    assert_failed(b.g, PP_ERR_ARGUMENT, "huber");
+    b = new_inputs();
+    const ppi_value gates = ppi_input(b.g, "gates", PPI_F32, ppi_shape3(2, 3, 20));
+    const ppi_value w = ppi_input(b.g, "w", PPI_F32, ppi_shape2(5, 20));
+    const ppi_value h0 = ppi_input(b.g, "h0", PPI_F32, ppi_shape2(2, 5));
+    ppi_value cells = PPI_NONE;
+    (void)ppi_lstm(b.g, gates, w, h0, h0, b.ids, &cells);
+    assert_int_equal(ppi_graph_backward(b.g, ppi_sum(b.g, cells), &h0, 1, &cells), PP_ERR_UNSUPPORTED);
+    assert_failed(b.g, PP_ERR_UNSUPPORTED, "no gradient through output 1 of lstm");
+}
+
 static void test_names(void **state) {
     (void)state;
     ppi_graph *g = new_graph(NULL);
@@ -157,6 +231,8 @@ int main(void) {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_first_failure_sticks),
         cmocka_unit_test(test_failure_texts),
+        cmocka_unit_test(test_shapes_of_small_network_ops),
+        cmocka_unit_test(test_failure_texts_of_small_network_ops),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_parameters_are_shared),
         cmocka_unit_test(test_backward_skips_what_is_not_needed),

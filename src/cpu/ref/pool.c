@@ -64,6 +64,7 @@ pp_status ppi_ref_max_pool2d_grad(const ppi_kernel_args *a) {
             for (int64_t n = 0; n < z.ow * z.c; n++) {
                 const int64_t i = (b * z.oh + oy) * z.ow * z.c + n;
                 const int64_t at = window_at(&z, b, oy, n / z.c, n % z.c, place[i]);
+                if (at < 0) continue; /* no place of this window */
                 ref_set(&dx, at, ref_get(&dx, at) + ref_get(&dy, i));
             }
         }

@@ -4,7 +4,8 @@
    In [B,H,W,C] the KW * C numbers that a filter row sees lie side by side, so a row of results is a
    matrix product whose left rows overlap, one for each filter row; results of 8 places stay in
    registers. Planes of a board game are mostly zero: an image with few numbers that are not is done
-   number by number instead, each into the results that see it. */
+   number by number instead, each into the results that see it; a margin around the results saves
+   asking which of them there are. */
 #include <string.h>
 
 #include "cpu/simd/team.h"
@@ -59,17 +60,49 @@ static int conv_team(const conv_form *f, int threads) {
     return (int)ppi_max64(1, ppi_min64(nt, f->b));
 }
 
-/* Floats of a thread: the padded image, and the list of what is not zero. */
+/* Width of the results with their margin, and floats of them. */
+static int64_t conv_margin_width(const conv_form *f) {
+    return f->ow + 2 * (f->kw - 1);
+}
+static int64_t conv_margin_floats(const conv_form *f) {
+    return (f->oh + 2 * (f->kh - 1)) * conv_margin_width(f) * f->o;
+}
+
+/* Memory of a thread. */
+typedef struct conv_memory {
+    float *sums;   /* gradient of the filter */
+    float *margin; /* results with their margin */
+    float *image;  /* with its padding */
+    int32_t *list; /* places of what is not zero */
+} conv_memory;
+
 static int64_t conv_thread_floats(const conv_form *f) {
-    return (f->ph * f->pw * f->c + f->h * f->w * f->c + VW + 31) / 16 * 16;
+    const int64_t n = f->kh * f->run * f->o + conv_margin_floats(f) + f->ph * f->pw * f->c +
+                      f->h * f->w * f->c + VW;
+    return (n + 15) / 16 * 16;
+}
+
+/* Memory of thread t, its margin zero. */
+static conv_memory conv_memory_of(const ppi_kernel_args *a, const conv_form *f, int t) {
+    conv_memory m = {.sums = (float *)a->workspace + t * conv_thread_floats(f)};
+    m.margin = m.sums + f->kh * f->run * f->o;
+    m.image = m.margin + conv_margin_floats(f);
+    m.list = (int32_t *)(void *)(m.image + f->ph * f->pw * f->c);
+    memset(m.margin, 0, (size_t)conv_margin_floats(f) * sizeof(float));
+    return m;
+}
+
+static size_t conv_workspace(const ppi_kernel_args *a, const conv_form *f) {
+    return (size_t)(conv_thread_floats(f) * conv_team(f, a->threads)) * sizeof(float);
 }
 
 static bool conv_fits(const ppi_kernel_args *a, const conv_form *f) {
     for (int i = 0; i < a->n_in; i++) {
         if (a->in[i].dtype != PPI_F32) return false;
     }
+    /* Images of whole vectors of channels are what oneDNN is made for. */
     return !a->accumulate && a->out[0].dtype == PPI_F32 && f->o % 16 == 0 && f->o <= 64 &&
-           f->ph * f->pw * f->c * 4 <= CONV_IMAGE && conv_work(f) <= CONV_WORK;
+           f->c % 16 != 0 && f->ph * f->pw * f->c * 4 <= CONV_IMAGE && conv_work(f) <= CONV_WORK;
 }
 
 /* The image with its padding: itself, or a copy in the thread's memory. */
@@ -88,8 +121,8 @@ static const float *conv_padded(const conv_form *f, const float *x, float *memor
 static int64_t conv_list(const float *x, int64_t n, int32_t *at, int64_t most) {
     int64_t count = 0;
     for (int64_t i = 0; i < n; i += VW) {
-        unsigned bits = v_nonzero(n - i >= VW ? v_load(x + i) : v_load_n(x + i, n - i));
-        for (; bits; bits &= bits - 1) at[count++] = (int32_t)(i + __builtin_ctz(bits));
+        const vf v = n - i >= VW ? v_load(x + i) : v_load_n(x + i, n - i);
+        count += v_list_nonzero(at + count, (int32_t)i, v);
         if (count > most) return -1;
     }
     return count;
@@ -101,19 +134,15 @@ static int64_t conv_sparse(const conv_form *f, const float *x, int32_t *at) {
     return most < 0 ? -1 : conv_list(x, f->h * f->w * f->c, at, most);
 }
 
-/* The results and filter places that see one number of the image (stride 1). */
-typedef struct conv_sight {
-    int64_t c, iy, ix, u0, u1, v0, v1; /* place with its padding; filter rows and columns */
-} conv_sight;
-
-static conv_sight conv_sight_of(const conv_form *f, int64_t at) {
-    conv_sight s = {
-        .c = at % f->c, .iy = at / f->c / f->w + f->top, .ix = at / f->c % f->w + f->left};
-    s.u0 = ppi_max64(0, s.iy - f->oh + 1);
-    s.u1 = ppi_min64(f->kh, s.iy + 1);
-    s.v0 = ppi_max64(0, s.ix - f->ow + 1);
-    s.v1 = ppi_min64(f->kw, s.ix + 1);
-    return s;
+/* Offset in the margin of the result that sees number `at` of an image through the filter's first
+   place, and the number's channel (stride 1). */
+static int64_t conv_seen_from(const conv_form *f, int32_t at, int64_t *channel) {
+    const uint32_t place = (uint32_t)at / (uint32_t)f->c;
+    const uint32_t row = place / (uint32_t)f->w;
+    *channel = at - (int64_t)place * f->c;
+    const int64_t iy = row + f->top;
+    const int64_t ix = place - row * f->w + f->left;
+    return ((iy + f->kh - 1) * conv_margin_width(f) + ix + f->kw - 1) * f->o;
 }
 
 /* ---- forward ---- */
@@ -171,26 +200,49 @@ static void conv_image(const conv_form *f, float *y, const float *x, const float
     }
 }
 
-static void conv_image_sparse(const conv_form *f, float *y, const float *x, const int32_t *at,
-                              int64_t count, const float *w, const float *bias, bool relu) {
-    const int64_t size = f->oh * f->ow * f->o;
-    for (int64_t i = 0; i < size; i += f->o) {
-        for (int64_t o = 0; o < f->o; o += VW)
-            v_store(y + i + o, bias ? v_load(bias + o) : v_zero());
-    }
-    for (int64_t k = 0; k < count; k++) {
-        const conv_sight s = conv_sight_of(f, at[k]);
-        const vf value = v_set(x[at[k]]);
-        for (int64_t u = s.u0; u < s.u1; u++) {
-            for (int64_t v = s.v0; v < s.v1; v++) {
-                float *to = y + ((s.iy - u) * f->ow + s.ix - v) * f->o;
-                const float *from = w + (u * f->run + v * f->c + s.c) * f->o;
-                for (int64_t o = 0; o < f->o; o += VW)
-                    v_store(to + o, v_fma(value, v_load(from + o), v_load(to + o)));
+/* One number of the image into every result that sees it; the filter is kh by kw. */
+VFN void conv_spread(const int64_t kh, const int64_t kw, const conv_form *f, float *to, vf value,
+                     const float *w) {
+    const int64_t width = conv_margin_width(f);
+    for (int64_t o = 0; o < f->o; o += VW) {
+        for (int64_t u = 0; u < kh; u++) {
+            for (int64_t v = 0; v < kw; v++) {
+                float *y = to + o - (u * width + v) * f->o;
+                const vf wv = v_load(w + o + (u * f->run + v * f->c) * f->o);
+                v_store(y, v_fma(value, wv, v_load(y)));
             }
         }
     }
-    for (int64_t i = 0; relu && i < size; i += VW) v_store(y + i, v_max(v_zero(), v_load(y + i)));
+}
+
+static void conv_image_sparse(const conv_form *f, float *y, const float *x, const conv_memory *m,
+                              int64_t count, const float *w, const float *bias, bool relu) {
+    const int64_t line = f->ow * f->o;
+    float *inside = m->margin + ((f->kh - 1) * conv_margin_width(f) + f->kw - 1) * f->o;
+    for (int64_t oy = 0; oy < f->oh; oy++) {
+        float *row = inside + oy * conv_margin_width(f) * f->o;
+        for (int64_t i = 0; i < line; i += f->o) {
+            for (int64_t o = 0; o < f->o; o += VW)
+                v_store(row + i + o, bias ? v_load(bias + o) : v_zero());
+        }
+    }
+    for (int64_t k = 0; k < count; k++) {
+        int64_t c;
+        float *to = m->margin + conv_seen_from(f, m->list[k], &c);
+        const vf value = v_set(x[m->list[k]]);
+        if (f->kh == 3 && f->kw == 3) {
+            conv_spread(3, 3, f, to, value, w + c * f->o);
+        } else {
+            conv_spread(f->kh, f->kw, f, to, value, w + c * f->o);
+        }
+    }
+    for (int64_t oy = 0; oy < f->oh; oy++) {
+        const float *row = inside + oy * conv_margin_width(f) * f->o;
+        for (int64_t i = 0; i < line; i += VW) {
+            const vf v = v_load(row + i);
+            v_store(y + oy * line + i, relu ? v_max(v_zero(), v) : v);
+        }
+    }
 }
 
 static bool conv2d_accepts(const ppi_kernel_args *a) {
@@ -200,7 +252,7 @@ static bool conv2d_accepts(const ppi_kernel_args *a) {
 
 static size_t conv2d_workspace(const ppi_kernel_args *a) {
     const conv_form f = conv_form_of(a, &a->in[0].shape, &a->in[1].shape, &a->out[0].shape);
-    return (size_t)(conv_thread_floats(&f) * conv_team(&f, a->threads)) * sizeof(float);
+    return conv_workspace(a, &f);
 }
 
 static pp_status conv2d_run(const ppi_kernel_args *a) {
@@ -212,16 +264,15 @@ static pp_status conv2d_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(f.b, 1, t, nt);
-        float *memory = (float *)a->workspace + t * conv_thread_floats(&f);
-        int32_t *list = (int32_t *)(void *)(memory + f.ph * f.pw * f.c);
+        const conv_memory m = conv_memory_of(a, &f, t);
         for (int64_t b = r.from; b < r.to; b++) {
             const float *x = (const float *)a->in[0].data + b * f.h * f.w * f.c;
             float *y = (float *)a->out[0].data + b * f.oh * f.ow * f.o;
-            const int64_t count = conv_sparse(&f, x, list);
+            const int64_t count = conv_sparse(&f, x, m.list);
             if (count >= 0) {
-                conv_image_sparse(&f, y, x, list, count, w, bias, relu);
+                conv_image_sparse(&f, y, x, &m, count, w, bias, relu);
             } else {
-                conv_image(&f, y, conv_padded(&f, x, memory), w, bias, relu);
+                conv_image(&f, y, conv_padded(&f, x, m.image), w, bias, relu);
             }
         }
     }
@@ -234,7 +285,7 @@ static pp_status conv2d_run(const ppi_kernel_args *a) {
    that filter row on, shifted by k. */
 VFN void conv_grad_tile(const int rows, const conv_form *f, float *dw, const float *x,
                         const float *dy) {
-    vf s[CONV_RUN];
+    vf s[12];
     for (int m = 0; m < rows; m++) s[m] = v_load(dw + m * f->o);
     for (int64_t oy = 0; oy < f->oh; oy++) {
         const float *xr = x + oy * f->stride * f->pw * f->c;
@@ -249,32 +300,70 @@ VFN void conv_grad_tile(const int rows, const conv_form *f, float *dw, const flo
     for (int m = 0; m < rows; m++) v_store(dw + m * f->o, s[m]);
 }
 
+/* The most rows, of those left, that are done at once; returns how many. */
+static int64_t conv_grad_rows(const conv_form *f, float *dw, const float *x, const float *dy,
+                              int64_t left) {
+    if (left >= CONV_RUN) {
+        conv_grad_tile(CONV_RUN, f, dw, x, dy);
+        return CONV_RUN;
+    }
+    if (VW == 16 && left >= 9) {
+        conv_grad_tile(9, f, dw, x, dy);
+        return 9;
+    }
+    if (left >= 6) {
+        conv_grad_tile(6, f, dw, x, dy);
+        return 6;
+    }
+    if (left >= 3) {
+        conv_grad_tile(3, f, dw, x, dy);
+        return 3;
+    }
+    conv_grad_tile(1, f, dw, x, dy);
+    return 1;
+}
+
 static void conv_grad_image(const conv_form *f, float *dw, const float *x, const float *dy) {
     for (int64_t u = 0; u < f->kh; u++) {
         const float *xu = x + u * f->pw * f->c;
         float *wu = dw + u * f->run * f->o;
         for (int64_t o = 0; o < f->o; o += VW) {
-            int64_t k = 0;
-            for (; k + CONV_RUN <= f->run; k += CONV_RUN)
-                conv_grad_tile(CONV_RUN, f, wu + k * f->o + o, xu + k, dy + o);
-            for (; k + 3 <= f->run; k += 3) conv_grad_tile(3, f, wu + k * f->o + o, xu + k, dy + o);
-            for (; k < f->run; k++) conv_grad_tile(1, f, wu + k * f->o + o, xu + k, dy + o);
+            for (int64_t k = 0; k < f->run;)
+                k += conv_grad_rows(f, wu + k * f->o + o, xu + k, dy + o, f->run - k);
         }
     }
 }
 
-static void conv_grad_image_sparse(const conv_form *f, float *dw, const float *x, const int32_t *at,
-                                   int64_t count, const float *dy) {
-    for (int64_t k = 0; k < count; k++) {
-        const conv_sight s = conv_sight_of(f, at[k]);
-        const vf value = v_set(x[at[k]]);
-        for (int64_t u = s.u0; u < s.u1; u++) {
-            for (int64_t v = s.v0; v < s.v1; v++) {
-                const float *from = dy + ((s.iy - u) * f->ow + s.ix - v) * f->o;
-                float *to = dw + (u * f->run + v * f->c + s.c) * f->o;
-                for (int64_t o = 0; o < f->o; o += VW)
-                    v_store(to + o, v_fma(value, v_load(from + o), v_load(to + o)));
+/* One number of the image, through every result that sees it, into the filter's gradient. */
+VFN void conv_collect(const int64_t kh, const int64_t kw, const conv_form *f, float *dw, vf value,
+                      const float *seen) {
+    const int64_t width = conv_margin_width(f);
+    for (int64_t o = 0; o < f->o; o += VW) {
+        for (int64_t u = 0; u < kh; u++) {
+            for (int64_t v = 0; v < kw; v++) {
+                float *to = dw + o + (u * f->run + v * f->c) * f->o;
+                const vf d = v_load(seen + o - (u * width + v) * f->o);
+                v_store(to, v_fma(value, d, v_load(to)));
             }
+        }
+    }
+}
+
+static void conv_grad_image_sparse(const conv_form *f, const conv_memory *m, const float *x,
+                                   int64_t count, const float *dy) {
+    const int64_t line = f->ow * f->o;
+    for (int64_t oy = 0; oy < f->oh; oy++) {
+        memcpy(m->margin + ((oy + f->kh - 1) * conv_margin_width(f) + f->kw - 1) * f->o,
+               dy + oy * line, (size_t)line * sizeof(float));
+    }
+    for (int64_t k = 0; k < count; k++) {
+        int64_t c;
+        const float *seen = m->margin + conv_seen_from(f, m->list[k], &c);
+        const vf value = v_set(x[m->list[k]]);
+        if (f->kh == 3 && f->kw == 3) {
+            conv_collect(3, 3, f, m->sums + c * f->o, value, seen);
+        } else {
+            conv_collect(f->kh, f->kw, f, m->sums + c * f->o, value, seen);
         }
     }
 }
@@ -288,16 +377,12 @@ static bool conv2d_grad_w_accepts(const ppi_kernel_args *a) {
     return conv_fits(a, &f);
 }
 
-/* Each thread sums into a filter of its own. */
-static int64_t conv_grad_floats(const conv_form *f) {
-    return conv_thread_floats(f) + f->kh * f->run * f->o;
-}
-
 static size_t conv2d_grad_w_workspace(const ppi_kernel_args *a) {
     const conv_form f = conv_grad_form(a);
-    return (size_t)(conv_grad_floats(&f) * conv_team(&f, a->threads)) * sizeof(float);
+    return conv_workspace(a, &f);
 }
 
+/* Each thread sums into a filter of its own. */
 static pp_status conv2d_grad_w_run(const ppi_kernel_args *a) {
     const conv_form f = conv_grad_form(a);
     const int nt = conv_team(&f, a->threads);
@@ -305,25 +390,23 @@ static pp_status conv2d_grad_w_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(f.b, 1, t, nt);
-        float *dw = (float *)a->workspace + t * conv_grad_floats(&f);
-        float *memory = dw + size;
-        int32_t *list = (int32_t *)(void *)(memory + f.ph * f.pw * f.c);
-        memset(dw, 0, (size_t)size * sizeof(float));
+        const conv_memory m = conv_memory_of(a, &f, t);
+        memset(m.sums, 0, (size_t)size * sizeof(float));
         for (int64_t b = r.from; b < r.to; b++) {
             const float *x = (const float *)a->in[1].data + b * f.h * f.w * f.c;
             const float *dy = (const float *)a->in[0].data + b * f.oh * f.ow * f.o;
-            const int64_t count = conv_sparse(&f, x, list);
+            const int64_t count = conv_sparse(&f, x, m.list);
             if (count >= 0) {
-                conv_grad_image_sparse(&f, dw, x, list, count, dy);
+                conv_grad_image_sparse(&f, &m, x, count, dy);
             } else {
-                conv_grad_image(&f, dw, conv_padded(&f, x, memory), dy);
+                conv_grad_image(&f, m.sums, conv_padded(&f, x, m.image), dy);
             }
         }
     }
     float *out = a->out[0].data;
     memcpy(out, a->workspace, (size_t)size * sizeof(float));
     for (int t = 1; t < nt; t++) PPI_SIMD(accumulate)
-    (out, PPI_F32, (float *)a->workspace + t * conv_grad_floats(&f), PPI_F32, size, 1);
+    (out, PPI_F32, (float *)a->workspace + t * conv_thread_floats(&f), PPI_F32, size, 1);
     return PP_OK;
 }
 

@@ -2,7 +2,8 @@
    every row of x uses each of them. Included once per instruction set after its vector header. */
 #include "cpu/simd/team.h"
 
-enum { GEMV_ROWS = 8, GEMV_STEP = 4 };
+/* GEMV_TEAM_FROM: weights below which reading them takes less time than waking a team. */
+enum { GEMV_ROWS = 8, GEMV_STEP = 4, GEMV_TEAM_FROM = 1 << 18 };
 
 static bool gemv_accepts(const ppi_kernel_args *a) {
     const ppi_shape *w = &a->in[1].shape;
@@ -101,7 +102,7 @@ static pp_status gemv_run(const ppi_kernel_args *a) {
     float *x = a->workspace;
     float *sums = x + m * inner;
     PPI_SIMD(convert)(x, PPI_F32, a->in[0].data, a->in[0].dtype, 1.0f, m * inner, 1);
-    const int nt = ppi_team(inner * width, a->threads);
+    const int nt = inner * width < GEMV_TEAM_FROM ? 1 : ppi_team(inner * width, a->threads);
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(width, 32, t, nt);

@@ -1,14 +1,15 @@
 /* LSTM over sequences and its gradient (the equations are in ref/lstm.c). A thread owns sequences
    from their first step to their last, so nothing waits between steps; the weights of the state are
-   copied into the workspace as f32, each gate padded to whole vectors. Included once per
-   instruction set after its vector header. */
+   copied into the workspace as f32, each gate padded to whole vectors, in panels of the columns
+   that the register tile of the product takes: rows of a whole matrix would fall on few cache
+   lines. Included once per instruction set after its vector header. */
 #include <string.h>
 
 #include "base/bf16.h"
 #include "cpu/simd/team.h"
 #include "cpu/simd/tile_tmpl.h"
 
-enum { LSTM_GATES = 4 };
+enum { LSTM_GATES = 4, LSTM_PANEL = VG_VECS * VW };
 
 typedef struct lstm_form {
     int64_t b, steps, h;
@@ -41,6 +42,38 @@ static void lstm_row(float *y, const ppi_operand *x, int64_t i, int64_t n, int64
     for (; k + VW <= n; k += VW) v_store(y + k, v_get(x->data, x->dtype, i + k));
     for (; k < n; k++) y[k] = lstm_get(x, i + k);
     for (; k < pad; k++) y[k] = 0.0f;
+}
+
+/* Where row k of columns c.. of a matrix [depth, width] lies in panels; *ld: length of its rows. */
+static float *lstm_panel(float *panels, int64_t depth, int64_t width, int64_t k, int64_t c,
+                         int64_t *ld) {
+    const int64_t first = c / LSTM_PANEL * LSTM_PANEL;
+    *ld = ppi_min64(LSTM_PANEL, width - first);
+    return panels + first * depth + k * *ld + c - first;
+}
+
+/* Rows r of y [.., width] = rows of x [.., lda] times the panels of [depth, width]. */
+static void lstm_product(float *y, const float *x, int64_t lda, float *panels, int64_t width,
+                         int64_t depth, ppi_range r) {
+    for (int64_t c = 0; c < width; c += LSTM_PANEL) {
+        int64_t ld;
+        const float *b = lstm_panel(panels, depth, width, 0, c, &ld);
+        for (int64_t i = r.from; i < r.to; i += VG_ROWS) {
+            const tile_a left = {x + i * lda, lda, 1};
+            tile_product(ppi_min64(VG_ROWS, r.to - i), y + i * width + c, width, left, b, ld, ld,
+                         depth);
+        }
+    }
+}
+
+/* Row k of the panels: n elements of x from i on at column c, zeros up to `pad`. */
+static void lstm_pack(float *panels, int64_t depth, int64_t width, int64_t k, int64_t c,
+                      const ppi_operand *x, int64_t i, int64_t n, int64_t pad) {
+    for (int64_t j = 0; j < pad; j += VW) {
+        int64_t ld;
+        float *to = lstm_panel(panels, depth, width, k, c + j, &ld);
+        lstm_row(to, x, i + j, ppi_max64(0, ppi_min64(VW, n - j)), VW);
+    }
 }
 
 VFN vf lstm_logistic(vf x) {
@@ -86,8 +119,8 @@ static void lstm_cells(const ppi_kernel_args *a, const lstm_form *f, int64_t row
 }
 
 /* Sequences r, from the first step to the last. */
-static void lstm_sequences(const ppi_kernel_args *a, const lstm_form *f, const float *w,
-                           float *state, ppi_range r) {
+static void lstm_sequences(const ppi_kernel_args *a, const lstm_form *f, float *w, float *state,
+                           ppi_range r) {
     const int64_t width = LSTM_GATES * f->pad;
     float *h = state;
     float *c = h + f->b * f->pad;
@@ -102,11 +135,7 @@ static void lstm_sequences(const ppi_kernel_args *a, const lstm_form *f, const f
             memset(h + b * f->pad, 0, (size_t)f->pad * sizeof(float));
             memset(c + b * f->pad, 0, (size_t)f->pad * sizeof(float));
         }
-        for (int64_t b = r.from; b < r.to; b += VG_ROWS) {
-            const tile_a left = {h + b * f->pad, f->pad, 1};
-            tile_product(ppi_min64(VG_ROWS, r.to - b), sums + b * width, width, left, w, width,
-                         width, f->h);
-        }
+        lstm_product(sums, h, f->pad, w, width, f->h, r);
         for (int64_t b = r.from; b < r.to; b++)
             lstm_cells(a, f, b * f->steps + t, h + b * f->pad, c + b * f->pad, sums + b * width);
     }
@@ -117,8 +146,11 @@ static pp_status lstm_run(const ppi_kernel_args *a) {
     const int nt = lstm_team(&f, a->threads);
     float *w = a->workspace;
     float *state = w + f.h * LSTM_GATES * f.pad;
-    for (int64_t r = 0; r < f.h * LSTM_GATES; r++)
-        lstm_row(w + r * f.pad, &a->in[1], r * f.h, f.h, f.pad);
+    for (int64_t k = 0; k < f.h; k++) {
+        for (int64_t q = 0; q < LSTM_GATES; q++)
+            lstm_pack(w, f.h, LSTM_GATES * f.pad, k, q * f.pad, &a->in[1],
+                      (k * LSTM_GATES + q) * f.h, f.h, f.pad);
+    }
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) lstm_sequences(a, &f, w, state, ppi_part(f.b, 1, t, nt));
     return PP_OK;
@@ -134,20 +166,24 @@ static bool lstm_grad_accepts(const ppi_kernel_args *a) {
            a->out[1].dtype == PPI_F32 && a->out[2].dtype == PPI_F32;
 }
 
-/* Transposed weights [4 pad, pad]; for each sequence: dh and dc [pad], gradients of the sums. */
+/* Transposed weights, plain [4 h, h] and in panels [4 pad, pad]; for each sequence: dh and dc
+   [pad], gradients of the sums [4 pad]. */
 static size_t lstm_grad_workspace(const ppi_kernel_args *a) {
     const lstm_form f = lstm_form_of(&a->in[0].shape);
-    return (size_t)(LSTM_GATES * f.pad * f.pad + f.b * (2 + LSTM_GATES) * f.pad) * sizeof(float);
+    return (size_t)(LSTM_GATES * f.pad * (f.h + f.pad) + f.b * (2 + LSTM_GATES) * f.pad) *
+           sizeof(float);
 }
 
-/* wt[q pad + j][k] = w[k][q h + j], zero in the padding. */
-static void lstm_transpose(float *wt, const ppi_operand *w, const lstm_form *f) {
-    memset(wt, 0, (size_t)(LSTM_GATES * f->pad * f->pad) * sizeof(float));
-    for (int64_t k = 0; k < f->h; k++) {
-        for (int64_t q = 0; q < LSTM_GATES; q++) {
-            for (int64_t j = 0; j < f->h; j++)
-                wt[(q * f->pad + j) * f->pad + k] = lstm_get(w, (k * LSTM_GATES + q) * f->h + j);
-        }
+/* Row q pad + j of the panels, element k = w[k][q h + j]; rows of the padding are zero. */
+static void lstm_pack_transposed(float *panels, float *plain, const ppi_operand *w,
+                                 const lstm_form *f) {
+    const int64_t depth = LSTM_GATES * f->pad;
+    const ppi_operand flipped = {.data = plain, .dtype = w->dtype};
+    PPI_SIMD(transpose)(plain, w->data, w->dtype, f->h, LSTM_GATES * f->h, 1);
+    for (int64_t q = 0; q < LSTM_GATES; q++) {
+        for (int64_t j = 0; j < f->pad; j++)
+            lstm_pack(panels, depth, f->pad, q * f->pad + j, 0, &flipped, (q * f->h + j) * f->h,
+                      j < f->h ? f->h : 0, f->pad);
     }
 }
 
@@ -188,7 +224,7 @@ static void lstm_cells_grad(const ppi_kernel_args *a, const lstm_form *f, int64_
     }
 }
 
-static void lstm_sequences_grad(const ppi_kernel_args *a, const lstm_form *f, const float *wt,
+static void lstm_sequences_grad(const ppi_kernel_args *a, const lstm_form *f, float *wt,
                                 float *state, ppi_range r) {
     const int64_t width = LSTM_GATES * f->pad;
     float *dh = state;
@@ -199,11 +235,7 @@ static void lstm_sequences_grad(const ppi_kernel_args *a, const lstm_form *f, co
     for (int64_t t = f->steps - 1; t >= 0; t--) {
         for (int64_t b = r.from; b < r.to; b++)
             lstm_cells_grad(a, f, b, t, dh + b * f->pad, dc + b * f->pad, da + b * width);
-        for (int64_t b = r.from; b < r.to; b += VG_ROWS) {
-            const tile_a left = {da + b * width, width, 1};
-            tile_product(ppi_min64(VG_ROWS, r.to - b), dh + b * f->pad, f->pad, left, wt, f->pad,
-                         f->pad, width);
-        }
+        lstm_product(dh, da, width, wt, f->pad, width, r);
         for (int64_t b = r.from; b < r.to; b++) {
             if (!lstm_reset_at(&a->in[5], b * f->steps + t)) continue;
             memset(dh + b * f->pad, 0, (size_t)f->pad * sizeof(float));
@@ -221,8 +253,9 @@ static pp_status lstm_grad_run(const ppi_kernel_args *a) {
     const lstm_form f = lstm_form_of(&a->in[0].shape);
     const int nt = lstm_team(&f, a->threads);
     float *wt = a->workspace;
-    float *state = wt + LSTM_GATES * f.pad * f.pad;
-    lstm_transpose(wt, &a->in[3], &f);
+    float *plain = wt + LSTM_GATES * f.pad * f.pad;
+    float *state = plain + LSTM_GATES * f.pad * f.h;
+    lstm_pack_transposed(wt, plain, &a->in[3], &f);
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) lstm_sequences_grad(a, &f, wt, state, ppi_part(f.b, 1, t, nt));
     return PP_OK;

@@ -151,9 +151,25 @@ VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
     const vi l = _mm256_xor_si256(_mm256_set1_epi32((int)limit), flip);
     return _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(l, w)), x);
 }
-/* Bit l is set where lane l is not zero. */
-VFN unsigned v_nonzero(vf x) {
-    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+/* n <= VW bytes as numbers, other lanes 0; and numbers from 0 to 255 as bytes. */
+VFN vf v_load_u8_n(const uint8_t *p, int64_t n) {
+    float t[8] = {0};
+    for (int64_t i = 0; i < n; i++) t[i] = (float)p[i];
+    return v_load(t);
+}
+VFN void v_store_u8_n(uint8_t *p, vf x, int64_t n) {
+    float t[8];
+    v_store(t, x);
+    for (int64_t i = 0; i < n; i++) p[i] = (uint8_t)t[i];
+}
+/* Writes first + l for every lane l that is not zero, side by side; returns how many. VW numbers may
+   be written. */
+VFN int64_t v_list_nonzero(int32_t *at, int32_t first, vf x) {
+    const vf hit = _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ);
+    unsigned bits = (unsigned)_mm256_movemask_ps(hit);
+    int64_t n = 0;
+    for (; bits; bits &= bits - 1) at[n++] = first + __builtin_ctz(bits);
+    return n;
 }
 VFN int v_all_finite(vf x) {
     return _mm256_movemask_ps(

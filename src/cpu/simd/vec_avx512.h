@@ -151,9 +151,21 @@ VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
         _mm512_cmpge_epu32_mask(_mm512_loadu_si512(word), _mm512_set1_epi32((int)limit));
     return _mm512_maskz_mov_ps(k, x);
 }
-/* Bit l is set where lane l is not zero. */
-VFN unsigned v_nonzero(vf x) {
-    return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+/* n <= VW bytes as numbers, other lanes 0; and numbers from 0 to 255 as bytes. */
+VFN vf v_load_u8_n(const uint8_t *p, int64_t n) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(v_tail(n), p)));
+}
+VFN void v_store_u8_n(uint8_t *p, vf x, int64_t n) {
+    _mm512_mask_cvtepi32_storeu_epi8(p, v_tail(n), _mm512_cvtps_epi32(x));
+}
+/* Writes first + l for every lane l that is not zero, side by side; returns how many. VW numbers may
+   be written. */
+VFN int64_t v_list_nonzero(int32_t *at, int32_t first, vf x) {
+    const __mmask16 k = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    const vi lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const vi places = _mm512_add_epi32(_mm512_set1_epi32(first), lane);
+    _mm512_storeu_si512(at, _mm512_maskz_compress_epi32(k, places));
+    return __builtin_popcount(k);
 }
 /* All lanes finite. */
 VFN int v_all_finite(vf x) {

@@ -114,6 +114,12 @@ static void board_draw(const void *state, const ppi_arcade_run *run, uint8_t *pl
     }
 }
 
+/* The value of a tile. */
+static int32_t tile_number(const void *state, int32_t cell) {
+    const board2048 *s = state;
+    return s->cell[cell] == 0 ? -1 : 1 << s->cell[cell];
+}
+
 static bool board_valid(const void *state, const ppi_arcade_run *run) {
     (void)run;
     const board2048 *s = state;
@@ -156,5 +162,6 @@ const ppi_arcade_game ppi_arcade_2048 = {
     .reset = board_reset,
     .step = board_step,
     .draw = board_draw,
+    .number = tile_number,
     .valid = board_valid,
 };

@@ -89,6 +89,8 @@ typedef struct ppi_arcade_game {
     int32_t (*step)(void *state, ppi_arcade_run *run, ppi_suite_action action);
     /* Sets the cells of planes u8 [H,W,C], which are zero. */
     void (*draw)(const void *state, const ppi_arcade_run *run, uint8_t *planes);
+    /* Number to write on a cell of the colour picture, -1 for none; NULL = none anywhere. */
+    int32_t (*number)(const void *state, int32_t cell);
     /* Checks of a loaded state beyond the ranges of `fields`; NULL = none. */
     bool (*valid)(const void *state, const ppi_arcade_run *run);
 } ppi_arcade_game;

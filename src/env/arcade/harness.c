@@ -386,6 +386,10 @@ int32_t ppi_arcade_render(void *self, uint8_t *rgb, pp_env_error *error) {
     uint8_t planes[PPI_ARCADE_BOARD_BYTES];
     draw_board(env, planes);
     ppi_painter_rgb(&env->painter, rgb, planes);
+    for (int32_t i = 0; env->game->number != NULL && i < env->rows * env->columns; i++) {
+        const int32_t number = env->game->number(env->state, i);
+        if (number >= 0) ppi_painter_number(&env->painter, rgb, i, number);
+    }
     return PP_OK;
 }
 

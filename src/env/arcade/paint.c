@@ -168,3 +168,49 @@ void ppi_painter_rgb(const ppi_painter *painter, uint8_t *rgb, const uint8_t *pl
         }
     }
 }
+
+/* Digits of 3x5 pixels, one octal figure a row from the top. */
+enum { DIGIT_W = 3, DIGIT_H = 5, MAX_DIGITS = 6 };
+static const uint16_t k_digits[10] = {075557, 026227, 071747, 071717, 055711,
+                                      074717, 074757, 071222, 075757, 075717};
+
+/* Fills a square of `size` pixels whose corner is at (x,y). */
+static void fill_square(uint8_t *rgb, int32_t x, int32_t y, int32_t size, uint8_t grey) {
+    for (int32_t row = 0; row < size; row++) {
+        memset(rgb + ((y + row) * 2 * SIDE + x) * 3, grey, (size_t)(3 * size));
+    }
+}
+
+static void draw_digit(uint8_t *rgb, int32_t x, int32_t y, int32_t size, int digit, uint8_t grey) {
+    for (int32_t i = 0; i < DIGIT_W * DIGIT_H; i++) {
+        if ((k_digits[digit] >> (DIGIT_W * DIGIT_H - 1 - i)) & 1) {
+            fill_square(rgb, x + i % DIGIT_W * size, y + i / DIGIT_W * size, size, grey);
+        }
+    }
+}
+
+void ppi_painter_number(const ppi_painter *painter, uint8_t *rgb, int32_t cell, int32_t number) {
+    int digits[MAX_DIGITS];
+    int32_t count = 0;
+    assert(number >= 0 && number <= 999999);
+    do {
+        digits[count++] = number % 10;
+        number /= 10;
+    } while (number > 0);
+    const int32_t side = 2 * painter->side;
+    const int32_t columns = (DIGIT_W + 1) * count - 1;
+    const int32_t fit = (side - 6) / columns;
+    const int32_t tall = (side - 6) / (2 * DIGIT_H);
+    const int32_t size = fit < tall ? fit : tall; /* pixels of the picture per pixel of a digit */
+    if (size < 1) return;
+    const int32_t left = 2 * painter->left + cell % painter->w * side;
+    const int32_t top = 2 * painter->top + cell / painter->w * side;
+    const uint8_t *colour = rgb + (top * 2 * SIDE + left) * 3;
+    const uint8_t grey = colour[0] + colour[1] + colour[2] > 380 ? 60 : 240;
+    int32_t x = left + (side - 1 - columns * size) / 2;
+    const int32_t y = top + (side - 1 - DIGIT_H * size) / 2;
+    while (count > 0) {
+        draw_digit(rgb, x, y, size, digits[--count], grey);
+        x += (DIGIT_W + 1) * size;
+    }
+}

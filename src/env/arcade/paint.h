@@ -54,4 +54,8 @@ void ppi_painter_grey(const ppi_painter *painter, uint8_t *grey, const uint8_t *
  * every block: rgb u8 [168,168,3]. */
 void ppi_painter_rgb(const ppi_painter *painter, uint8_t *rgb, const uint8_t *planes);
 
+/* Writes a number 0..999999 into the block of one cell of a colour picture that has just been
+ * painted, dark on light blocks and light on dark ones. A block too small for it stays as it is. */
+void ppi_painter_number(const ppi_painter *painter, uint8_t *rgb, int32_t cell, int32_t number);
+
 #endif

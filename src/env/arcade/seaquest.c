@@ -88,14 +88,13 @@ static void remove_at(thing_list *list, int32_t i) {
     memmove(&list->at[i], &list->at[i + 1], (size_t)(list->count - i) * sizeof(thing));
 }
 
-/* Removes the first element equal to *t. */
-static void remove_value(thing_list *list, thing t) {
-    for (int32_t i = 0; i < list->count; i++) {
-        if (memcmp(&list->at[i], &t, sizeof(t)) == 0) {
-            remove_at(list, i);
-            return;
-        }
-    }
+/* Removes the first element equal to element i. Returns where element i is now, -1 if it went
+ * itself. */
+static int32_t remove_value(thing_list *list, int32_t i) {
+    int32_t first = 0;
+    while (memcmp(&list->at[first], &list->at[i], sizeof(thing)) != 0) first++;
+    remove_at(list, first);
+    return first == i ? -1 : i - 1;
 }
 
 /* Index of the first element on a cell, -1 without one. */
@@ -204,7 +203,7 @@ static int32_t move_friendly(seaquest *s) {
         thing *t = &s->friendly.at[i];
         advance(t);
         if (outside(t)) {
-            remove_value(&s->friendly, *t);
+            remove_value(&s->friendly, i);
             continue;
         }
         thing_list *hit = &s->fish;
@@ -215,7 +214,7 @@ static int32_t move_friendly(seaquest *s) {
         }
         if (at >= 0) {
             remove_at(hit, at);
-            remove_value(&s->friendly, *t);
+            remove_value(&s->friendly, i);
             reward++;
         }
     }
@@ -223,9 +222,9 @@ static int32_t move_friendly(seaquest *s) {
 }
 
 /* A diver on the submarine's front cell comes on board; returns whether it did. */
-static bool pick_up(seaquest *s, const thing *t) {
-    if (!on_sub(s, t) || s->divers >= MAX_DIVERS) return false;
-    remove_value(&s->swimmers, *t);
+static bool pick_up(seaquest *s, int32_t i) {
+    if (!on_sub(s, &s->swimmers.at[i]) || s->divers >= MAX_DIVERS) return false;
+    remove_value(&s->swimmers, i);
     s->divers++;
     return true;
 }
@@ -233,7 +232,7 @@ static bool pick_up(seaquest *s, const thing *t) {
 static void move_swimmers(seaquest *s) {
     for (int32_t i = s->swimmers.count - 1; i >= 0; i--) {
         thing *t = &s->swimmers.at[i];
-        if (pick_up(s, t)) continue;
+        if (pick_up(s, i)) continue;
         if (t->timer != 0) {
             t->timer--;
             continue;
@@ -241,56 +240,41 @@ static void move_swimmers(seaquest *s) {
         t->timer = DIVER_SPEED;
         advance(t);
         if (outside(t)) {
-            remove_value(&s->swimmers, *t);
+            remove_value(&s->swimmers, i);
         } else {
-            pick_up(s, t);
+            pick_up(s, i);
         }
     }
 }
 
-/* One enemy that is due to move: off the board, onto the submarine, or into a bullet. *t is the
- * element itself and may be gone afterwards. Returns the reward. */
-static int32_t move_enemy(seaquest *s, ppi_arcade_run *run, thing_list *list, thing *t) {
-    t->timer = (int8_t)s->move_speed;
-    advance(t);
-    if (outside(t)) {
-        remove_value(list, *t);
-    } else if (on_sub(s, t)) {
-        run->terminated = 1;
-    } else {
-        const int32_t bullet = find_on(&s->friendly, t->x, t->y);
-        if (bullet >= 0) {
-            remove_value(list, *t);
-            remove_at(&s->friendly, bullet);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Handles element i of fish or submarines and returns the reward. *copy is the element afterwards,
- * and *place where it is now, -1 once removed. */
-static int32_t handle_enemy(seaquest *s, ppi_arcade_run *run, thing_list *list, int32_t i,
-                            thing *copy, int32_t *place) {
-    thing *t = &list->at[i];
-    const int32_t before = list->count;
-    int32_t reward = 0;
-    if (on_sub(s, t)) run->terminated = 1;
-    *copy = *t;
+/* Handles element i of fish or submarines: off the board, onto the submarine, or into a bullet.
+ * Returns the reward. *t is the element afterwards and *place its index then, -1 once removed. */
+static int32_t move_enemy(seaquest *s, ppi_arcade_run *run, thing_list *list, int32_t i, thing *t,
+                          int32_t *place) {
+    *t = list->at[i];
     *place = i;
+    if (on_sub(s, t)) run->terminated = 1;
     if (t->timer != 0) {
         t->timer--;
-        *copy = *t;
+        list->at[i] = *t;
         return 0;
     }
-    advance(copy);
-    copy->timer = (int8_t)s->move_speed;
-    /* An equal twin below is removed in its stead, and the element slides down. */
-    bool twin = false;
-    for (int32_t k = 0; k < i && !twin; k++) twin = memcmp(&list->at[k], copy, sizeof(*copy)) == 0;
-    reward = move_enemy(s, run, list, t);
-    if (list->count < before) *place = twin ? i - 1 : -1;
-    return reward;
+    t->timer = (int8_t)s->move_speed;
+    advance(t);
+    list->at[i] = *t;
+    if (outside(t)) {
+        *place = remove_value(list, i);
+        return 0;
+    }
+    if (on_sub(s, t)) {
+        run->terminated = 1;
+        return 0;
+    }
+    const int32_t bullet = find_on(&s->friendly, t->x, t->y);
+    if (bullet < 0) return 0;
+    *place = remove_value(list, i);
+    remove_at(&s->friendly, bullet);
+    return 1;
 }
 
 static int32_t move_subs(seaquest *s, ppi_arcade_run *run) {
@@ -298,7 +282,7 @@ static int32_t move_subs(seaquest *s, ppi_arcade_run *run) {
     for (int32_t i = s->subs.count - 1; i >= 0; i--) {
         thing t;
         int32_t place;
-        reward += handle_enemy(s, run, &s->subs, i, &t, &place);
+        reward += move_enemy(s, run, &s->subs, i, &t, &place);
         if (t.shot_timer == 0) {
             /* A submarine that has just been removed still fires. */
             t.shot_timer = ENEMY_SHOT_DELAY;
@@ -316,7 +300,7 @@ static int32_t move_fish(seaquest *s, ppi_arcade_run *run) {
     for (int32_t i = s->fish.count - 1; i >= 0; i--) {
         thing t;
         int32_t place;
-        reward += handle_enemy(s, run, &s->fish, i, &t, &place);
+        reward += move_enemy(s, run, &s->fish, i, &t, &place);
     }
     return reward;
 }
@@ -327,7 +311,7 @@ static void move_bullets(seaquest *s, ppi_arcade_run *run) {
         if (on_sub(s, t)) run->terminated = 1;
         advance(t);
         if (outside(t)) {
-            remove_value(&s->bullets, *t);
+            remove_value(&s->bullets, i);
         } else if (on_sub(s, t)) {
             run->terminated = 1;
         }
