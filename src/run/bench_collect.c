@@ -49,6 +49,10 @@ static void print_costs(const ppi_bench_run *b, const char *what, double steps, 
     ppi_bench_figure(b, name, steps / (c->stored + closing), "1/s");
     snprintf(name, sizeof name, "collect_%s_plain_steps_per_second", what);
     ppi_bench_figure(b, name, steps / c->plain, "1/s");
+    if (closing > 0) {
+        snprintf(name, sizeof name, "collect_%s_closing", what);
+        ppi_bench_figure(b, name, closing, "s");
+    }
     snprintf(name, sizeof name, "collect_%s_slowdown", what);
     ppi_bench_figure(b, name, 100 * (ratio - 1), "%");
 }
