@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "env/atari_table.h"
+#include "env/facts.h"
 #include "env/vec.h"
 #include "run/eval_job.h"
 #include "run/train.h"
@@ -123,7 +124,12 @@ static int64_t distinct_episodes(const ppi_episode_result *e, int64_t n) {
 pp_status ppi_eval_reference(ppi_score_reference *out, const char *env, bool carnival) {
     const ppi_atari_game *game = strncmp(env, "ale/", 4) == 0 ? ppi_atari_game_find(env) : NULL;
     *out = (ppi_score_reference){"none", NAN, NAN};
-    if (game == NULL) return PP_OK;
+    if (game == NULL) {
+        ppi_env_facts facts;
+        if (strncmp(env, "arcade/", 7) == 0 && ppi_env_facts_of(&facts, env))
+            *out = (ppi_score_reference){PPI_ARCADE_TABLE, facts.random, facts.good};
+        return PP_OK;
+    }
     /* How the published aggregates normalise these two is unknown; they stay out unless asked for.
      */
     if (strcmp(game->rom, "pooyan") == 0) return PP_OK;
@@ -244,12 +250,23 @@ static pp_status sum_up(ppi_eval_result *r, const ppi_eval_play *plays, int n,
     return s;
 }
 
+const char *ppi_eval_score_name(const ppi_eval_result *r) {
+    for (int i = 0; i < r->n_games; i++) {
+        if (isfinite(r->game[i].hns) && strncmp(r->game[i].env, "ale/", 4) != 0)
+            return "normalised score";
+    }
+    return "human-normalised score";
+}
+
 double ppi_eval_score(const ppi_eval_result *r, const char **statistic) {
     bool normalised = true;
     double sum = 0;
     for (int i = 0; i < r->n_games; i++) normalised = normalised && isfinite(r->game[i].hns);
     for (int i = 0; i < r->n_games; i++) sum += normalised ? r->game[i].hns : r->game[i].mean;
-    *statistic = normalised ? "mean human-normalised score" : "mean return";
+    const bool human = strncmp(ppi_eval_score_name(r), "human", 5) == 0;
+    *statistic = !normalised ? "mean return"
+                 : human     ? "mean human-normalised score"
+                             : "mean normalised score";
     return sum / r->n_games;
 }
 
@@ -283,7 +300,7 @@ static void protocol_lines(char *out, size_t size, const ppi_eval_play *plays, i
 
 static void report_text(ppi_buf *out, const ppi_eval_result *r) {
     ppi_buf_printf(out, "%-24s %10s %9s %10s %10s %8s %8s %9s\n", "game", "mean", "std", "min",
-                   "max", "HNS", "steps", "distinct");
+                   "max", "norm", "steps", "distinct");
     for (int i = 0; i < r->n_games; i++) {
         const ppi_eval_game *g = &r->game[i];
         char hns[32] = "-";
@@ -301,9 +318,16 @@ static void report_text(ppi_buf *out, const ppi_eval_result *r) {
                        g->env, g->distinct, g->episodes);
     }
     if (isfinite(r->iqm_hns) && r->n_games > 1) {
-        ppi_buf_printf(out, "IQM of human-normalised game means %.3f\n", r->iqm_hns);
+        ppi_buf_printf(out, "IQM of the games' %ss %.3f\n", ppi_eval_score_name(r), r->iqm_hns);
     }
-    if (isfinite(r->iqm_hns)) ppi_buf_printf(out, "HNS reference table %s\n", PPI_REFERENCE_TABLE);
+    for (int arcade = 0; arcade < 2; arcade++) {
+        bool used = false;
+        for (int i = 0; i < r->n_games; i++)
+            used = used || (isfinite(r->game[i].hns) &&
+                            (strncmp(r->game[i].env, "ale/", 4) != 0) == (arcade != 0));
+        if (used)
+            ppi_buf_printf(out, "reference table %s\n", arcade ? PPI_ARCADE_TABLE : PPI_REFERENCE_TABLE);
+    }
     ppi_buf_printf(out, "%s\nrecord %s\n", r->protocol_line, r->record);
 }
 

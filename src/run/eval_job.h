@@ -13,6 +13,9 @@
 /* Mean scores of random play and of a human tester, 57 games, up to 30 no-op starts. */
 #define PPI_REFERENCE_TABLE "dqn-zoo-57"
 
+/* Mean scores of random play and of good play (docs/environments.md), the ten arcade games. */
+#define PPI_ARCADE_TABLE "arcade-10"
+
 struct ppi_eval_job {
     ppi_acting from;
     ppi_eval_options eval;
@@ -28,6 +31,10 @@ typedef struct ppi_eval_play {
     int64_t decisions;
     double wall; /* seconds */
 } ppi_eval_play;
+
+/* What the normalised scores of a result are called: "human-normalised score" when all come from the
+   table of human scores, else "normalised score". Static. */
+const char *ppi_eval_score_name(const ppi_eval_result *r);
 
 /* Reference scores of an environment; NAN where there are none. carnival: with Carnival's. */
 pp_status ppi_eval_reference(ppi_score_reference *out, const char *env, bool carnival);

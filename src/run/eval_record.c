@@ -174,7 +174,7 @@ static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eva
     open_object(w, "reference");
     ppi_jsonw_key_string(w, "table", reference.table);
     ppi_jsonw_key_f64(w, "random", reference.random);
-    ppi_jsonw_key_f64(w, "human", reference.human);
+    ppi_jsonw_key_f64(w, strncmp(g->env, "ale/", 4) == 0 ? "human" : "good", reference.good);
     ppi_jsonw_object_end(w);
     open_object(w, "score");
     ppi_jsonw_key_f64(w, "mean", sum->mean);
@@ -220,16 +220,16 @@ static pp_status write_pooled(ppi_jsonw *w, const ppi_eval_job *job, const ppi_e
     ppi_jsonw_array_begin(w);
     if (tasks > 0 && s == PP_OK) {
         const uint64_t seed = (uint64_t)job->eval.seed;
-        s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_IQM, means, 1, tasks,
+        s = write_aggregate(w, ppi_eval_score_name(r), PPI_AGGREGATE_IQM, means, 1, tasks,
                             "game means, one training seed", seed);
         if (s == PP_OK)
-            s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_IQM, scores, n, tasks,
+            s = write_aggregate(w, ppi_eval_score_name(r), PPI_AGGREGATE_IQM, scores, n, tasks,
                                 "episodes of all games", seed);
         if (s == PP_OK)
-            s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_MEDIAN, scores, n, tasks,
+            s = write_aggregate(w, ppi_eval_score_name(r), PPI_AGGREGATE_MEDIAN, scores, n, tasks,
                                 "episodes, then game means", seed);
         if (s == PP_OK)
-            s = write_aggregate(w, "human-normalised score", PPI_AGGREGATE_MEAN, scores, n, tasks,
+            s = write_aggregate(w, ppi_eval_score_name(r), PPI_AGGREGATE_MEAN, scores, n, tasks,
                                 "episodes, then game means", seed);
     }
     ppi_jsonw_array_end(w);

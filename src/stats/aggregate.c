@@ -12,13 +12,13 @@
 
 pp_status ppi_score_normalise(double *out, double score, const ppi_score_reference *reference) {
     *out = NAN;
-    if (!isfinite(reference->random) || !isfinite(reference->human)) return PP_OK;
-    if (reference->human <= reference->random) {
+    if (!isfinite(reference->random) || !isfinite(reference->good)) return PP_OK;
+    if (reference->good <= reference->random) {
         return ppi_fail(PP_ERR_NUMERIC,
                         "reference score %g of table %s is not above random play at %g",
-                        reference->human, reference->table, reference->random);
+                        reference->good, reference->table, reference->random);
     }
-    *out = (score - reference->random) / (reference->human - reference->random);
+    *out = (score - reference->random) / (reference->good - reference->random);
     return PP_OK;
 }
 

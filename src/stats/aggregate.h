@@ -11,10 +11,10 @@
 typedef struct ppi_score_reference {
     const char *table; /* id of the table the values come from */
     double random;
-    double human;
+    double good; /* stands for 1: the human score, or what good play reaches */
 } ppi_score_reference;
 
-/* (score - random) / (human - random); NAN without reference. PP_ERR_NUMERIC when the reference
+/* (score - random) / (good - random); NAN without reference. PP_ERR_NUMERIC when the reference
    lies at or below random play: the normalised score would change its sign. */
 pp_status ppi_score_normalise(double *out, double score, const ppi_score_reference *reference);
 

@@ -161,11 +161,11 @@ static void carnival_is_normalised_on_demand(void **state) {
     bool on = false;
     (void)state;
     OK(ppi_eval_reference(&reference, "ale/carnival", false));
-    assert_true(isnan(reference.human));
+    assert_true(isnan(reference.good));
     OK(ppi_eval_reference(&reference, "ale/carnival", true));
-    assert_true(reference.human == 3800 && reference.random == 700.8);
+    assert_true(reference.good == 3800 && reference.random == 700.8);
     OK(ppi_eval_reference(&reference, "ale/pooyan", true));
-    assert_true(isnan(reference.human));
+    assert_true(isnan(reference.good));
     for (int k = 0; k < 2; k++) {
         OK(evaluate("random", "arcade/catch", "4", "1", k == 1 ? "hns.carnival=on" : NULL, NULL,
                     &result));
