@@ -156,10 +156,17 @@ uint8_t *ppi_cache_insert(ppi_cache *cache, ppi_cache_key key) {
 }
 
 void ppi_cache_forget(ppi_cache *cache, ppi_cache_key key) {
-    int32_t index = cache->newest;
-    if (index >= 0 && cache->slots[index].valid && same(cache->slots[index].key, key)) {
+    int32_t index = *bucket_of(cache, key);
+    while (index >= 0 && !same(cache->slots[index].key, key)) {
+        index = cache->slots[index].chain;
+    }
+    if (index >= 0) {
         unlink_bucket(cache, index);
     }
+}
+
+int64_t ppi_cache_capacity(const ppi_cache *cache) {
+    return cache->capacity;
 }
 
 int64_t ppi_cache_bytes(const ppi_cache *cache) {

@@ -24,8 +24,10 @@ const uint8_t *ppi_cache_find(ppi_cache *cache, ppi_cache_key key);
 /* Memory [block_bytes] for a block that is not there, the oldest one making room when needed; NULL
  * when out of memory. The content is undefined until the caller fills it. */
 uint8_t *ppi_cache_insert(ppi_cache *cache, ppi_cache_key key);
-/* Takes the last inserted block out again, when filling it failed. */
+/* Takes a block out again, when filling it failed; without effect when it is not there. */
 void ppi_cache_forget(ppi_cache *cache, ppi_cache_key key);
+/* Blocks it can hold. */
+int64_t ppi_cache_capacity(const ppi_cache *cache);
 /* Bytes in use, bookkeeping included. */
 int64_t ppi_cache_bytes(const ppi_cache *cache);
 

@@ -99,6 +99,21 @@ int64_t ppi_dataset_frame_bytes(const ppi_dataset *dataset);
 /* Reads and decodes one block into out u8 [block_rows, frame_bytes]. Safe from several threads. */
 pp_status ppi_dataset_read_block(ppi_dataset *dataset, int64_t group, int64_t block, uint8_t *out);
 
+/* A block read by ppi_dataset_fetch_block. */
+typedef struct ppi_stored_block {
+    size_t size;   /* stored bytes, 0 = never written */
+    bool deflated;
+    bool decoded;  /* it already lies in out */
+} ppi_stored_block;
+/* ppi_dataset_read_block in two halves, so that decoding runs outside every lock. The first reads
+ * the stored bytes of a block into stored [ppi_dataset_stored_bytes]; one that is not stored as a
+ * whole chunk of bytes is decoded into `out` at once. The second touches only its arguments. */
+int64_t ppi_dataset_stored_bytes(const ppi_dataset *dataset);
+pp_status ppi_dataset_fetch_block(ppi_dataset *dataset, int64_t group, int64_t block, void *stored,
+                                  uint8_t *out, ppi_stored_block *what);
+pp_status ppi_dataset_decode_block(const ppi_dataset *dataset, const ppi_stored_block *what,
+                                   const void *stored, uint8_t *out);
+
 /* What `data show` prints: facts, episodes, steps, returns, ends, size. */
 typedef struct ppi_dataset_stats {
     int64_t episodes, steps, truncated, cut;

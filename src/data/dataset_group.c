@@ -84,11 +84,14 @@ static pp_status load_attributes(ppi_dataset *d, ppi_group *group, const char *o
     group->learner = group->options = "";
     PPI_TRY(ppi_h5_attr_read_i64(d->file, object, "seed", &seed, &found));
     group->seed = (uint64_t)seed;
-    if (!d->meta.histories) {
+    if (!d->meta.histories && d->meta.env_task_count == 0) {
         return PP_OK;
     }
     PPI_TRY(found ? PP_OK : absent(d, object, "seed"));
     PPI_TRY(load_number(d, object, "task", &group->task));
+    if (!d->meta.histories) {
+        return PP_OK;
+    }
     PPI_TRY(load_number(d, object, "actors", &group->actors));
     PPI_TRY(load_text(d, object, "learner", &group->learner));
     return load_text(d, object, "options", &group->options);

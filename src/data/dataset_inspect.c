@@ -145,8 +145,10 @@ static void print_facts(inspection *in, int64_t first, int64_t count) {
         ppi_jsonw_key_i64(w, "rows", g->steps);
         ppi_jsonw_key_i64(w, "episodes", g->episodes);
         ppi_jsonw_key_i64(w, "seed", (int64_t)g->seed);
-        if (g->history) {
+        if (g->task >= 0) {
             ppi_jsonw_key_i64(w, "task", g->task);
+        }
+        if (g->history) {
             ppi_jsonw_key_string(w, "learner", g->learner);
             ppi_jsonw_key_i64(w, "actors", g->actors);
             ppi_jsonw_key_string(w, "options", g->options);
@@ -159,6 +161,8 @@ static void print_facts(inspection *in, int64_t first, int64_t count) {
     if (g->history) {
         ppi_buf_printf(in->out, "history        learner %s, task %lld, actors %lld, options %s\n",
                        g->learner, (long long)g->task, (long long)g->actors, g->options);
+    } else if (g->task >= 0) {
+        ppi_buf_printf(in->out, "task           %lld\n", (long long)g->task);
     }
     ppi_buf_printf(in->out, "rows           %lld to %lld\n", (long long)first,
                    (long long)(first + count - 1));

@@ -66,28 +66,49 @@ pp_status pp_dataset_episode(const pp_dataset *dataset, int64_t episode, pp_epis
 
 /* ---- frames ---- */
 
-static pp_status read_block(ppi_dataset *d, int64_t group, int64_t block, uint8_t *out) {
-    ppi_h5_data *data = NULL;
-    PPI_TRY(ppi_dataset_leaf_handle(d, &data, 0, group));
-    const ppi_h5_shape *shape = ppi_h5_data_shape(data);
-    int64_t row = block * d->block_rows;
-    int64_t count = shape->dims[0] - row;
-    if (count <= 0 || block < 0) {
+/* The column of frames of a group; *whole: the block is one chunk that can be decoded here. */
+static pp_status find_block(ppi_dataset *d, ppi_h5_data **data, bool *whole, int64_t group,
+                            int64_t block) {
+    PPI_TRY(ppi_dataset_leaf_handle(d, data, 0, group));
+    const ppi_h5_shape *shape = ppi_h5_data_shape(*data);
+    if (block < 0 || shape->dims[0] <= block * d->block_rows) {
         return ppi_fail(PP_ERR_ARGUMENT, "%s: block %lld of episode_%lld asked, it has %lld rows",
                         d->data_path, (long long)block, (long long)group,
                         (long long)shape->dims[0]);
     }
-    if (shape->type == PPI_H5_U8 && !d->spaces.leaves[0].jpeg &&
-        shape->chunk_rows == d->block_rows && ppi_h5_chunk_can(shape)) {
-        pp_status status = ppi_h5_chunk_decode(out, (size_t)(d->block_rows * d->frame_bytes), data,
-                                               row, &d->scratch);
-        return ppi_fail_context(status, "%s: %s row %lld", d->data_path, ppi_h5_data_path(data),
-                                (long long)row);
+    *whole = shape->type == PPI_H5_U8 && !d->spaces.leaves[0].jpeg &&
+             shape->chunk_rows == d->block_rows && ppi_h5_chunk_can(shape);
+    return PP_OK;
+}
+
+/* A block that is not one chunk. */
+static pp_status read_rows(ppi_dataset *d, ppi_h5_data *data, int64_t block, uint8_t *out) {
+    int64_t row = block * d->block_rows;
+    int64_t count = ppi_h5_data_shape(data)->dims[0] - row;
+    return ppi_dataset_leaf_rows(d, data, 0, row, count < d->block_rows ? count : d->block_rows,
+                                 out);
+}
+
+static size_t block_bytes(const ppi_dataset *d) {
+    return (size_t)(d->block_rows * d->frame_bytes);
+}
+
+static pp_status chunk_context(const ppi_dataset *d, const ppi_h5_data *data, int64_t block,
+                               pp_status status) {
+    return ppi_fail_context(status, "%s: %s row %lld", d->data_path, ppi_h5_data_path(data),
+                            (long long)(block * d->block_rows));
+}
+
+static pp_status read_block(ppi_dataset *d, int64_t group, int64_t block, uint8_t *out) {
+    ppi_h5_data *data = NULL;
+    bool whole = false;
+    PPI_TRY(find_block(d, &data, &whole, group, block));
+    if (!whole) {
+        return read_rows(d, data, block, out);
     }
-    if (count > d->block_rows) {
-        count = d->block_rows;
-    }
-    return ppi_dataset_leaf_rows(d, data, 0, row, count, out);
+    pp_status status =
+        ppi_h5_chunk_decode(out, block_bytes(d), data, block * d->block_rows, &d->scratch);
+    return chunk_context(d, data, block, status);
 }
 
 pp_status ppi_dataset_read_block(ppi_dataset *d, int64_t group, int64_t block, uint8_t *out) {
@@ -95,6 +116,41 @@ pp_status ppi_dataset_read_block(ppi_dataset *d, int64_t group, int64_t block, u
     pp_status status = read_block(d, group, block, out);
     pthread_mutex_unlock(&d->mutex);
     return status;
+}
+
+int64_t ppi_dataset_stored_bytes(const ppi_dataset *d) {
+    return (int64_t)ppi_h5_chunk_room(block_bytes(d));
+}
+
+static pp_status fetch_block(ppi_dataset *d, int64_t group, int64_t block, void *stored,
+                             uint8_t *out, ppi_stored_block *what) {
+    ppi_h5_data *data = NULL;
+    bool whole = false;
+    bool filtered = false;
+    *what = (ppi_stored_block){.size = 0};
+    PPI_TRY(find_block(d, &data, &whole, group, block));
+    what->decoded = !whole;
+    if (!whole) {
+        return read_rows(d, data, block, out);
+    }
+    pp_status status =
+        ppi_h5_data_read_chunk(data, block * d->block_rows, stored,
+                               ppi_h5_chunk_room(block_bytes(d)), &what->size, &filtered);
+    what->deflated = ppi_h5_data_shape(data)->deflate && filtered;
+    return chunk_context(d, data, block, status);
+}
+
+pp_status ppi_dataset_fetch_block(ppi_dataset *d, int64_t group, int64_t block, void *stored,
+                                  uint8_t *out, ppi_stored_block *what) {
+    pthread_mutex_lock(&d->mutex);
+    pp_status status = fetch_block(d, group, block, stored, out, what);
+    pthread_mutex_unlock(&d->mutex);
+    return status;
+}
+
+pp_status ppi_dataset_decode_block(const ppi_dataset *d, const ppi_stored_block *what,
+                                   const void *stored, uint8_t *out) {
+    return ppi_h5_chunk_unpack(out, block_bytes(d), stored, what->size, what->deflated);
 }
 
 /* The dataset lacks what a method needs; says why. */

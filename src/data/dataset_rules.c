@@ -181,12 +181,17 @@ static pp_status check_pair(const ppi_dataset *train, const ppi_dataset *test) {
     return status;
 }
 
+/* True when each group tells its task of a family. */
+static bool knows_tasks(const ppi_dataset *d) {
+    return d->meta.task_count != 1 && (d->has_histories || d->meta.env_task_count > 0);
+}
+
 pp_status ppi_dataset_check_split(ppi_dataset *const *datasets, int count) {
     for (int i = 0; i < count; i++) {
         for (int k = 0; k < count; k++) {
             const ppi_dataset *train = datasets[i];
             const ppi_dataset *test = datasets[k];
-            if (train->has_histories && test->has_histories && train->meta.task_count != 1 &&
+            if (knows_tasks(train) && knows_tasks(test) &&
                 strcmp(train->meta.tasks, "train") == 0 && strcmp(test->meta.tasks, "test") == 0 &&
                 strcmp(train->info.env, test->info.env) == 0) {
                 PPI_TRY(check_pair(train, test));

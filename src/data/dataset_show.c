@@ -79,6 +79,10 @@ static void show_facts(const ppi_dataset *d, ppi_buf *out) {
         }
         ppi_buf_append_text(out, "\n");
     }
+    if (!d->has_histories && meta->tasks[0]) {
+        ppi_buf_printf(out, "tasks          of %d environments, side %s, split seed %llu\n",
+                       meta->env_task_count, meta->tasks, (unsigned long long)meta->split_seed);
+    }
     if (d->info.min_actions > 0) {
         ppi_buf_append_text(out, "minimal        ");
     }

@@ -11,6 +11,15 @@
 
 /* True when chunks of the column span whole rows and are plain or deflated. */
 bool ppi_h5_chunk_can(const ppi_h5_shape *shape);
+/* Most bytes that a chunk of `bytes` is allowed to take in the file: what cannot be compressed grows
+ * a little. */
+static inline size_t ppi_h5_chunk_room(size_t bytes) {
+    return bytes + bytes / 8 + 1024;
+}
+/* Decodes the stored bytes of a chunk into out[bytes]; zeros for none. Touches nothing else.
+ * PP_ERR_CORRUPT when they do not decode to `bytes`. */
+pp_status ppi_h5_chunk_unpack(void *out, size_t bytes, const void *stored, size_t size,
+                              bool deflated);
 /* The chunk that begins at row `row`, decoded into out[bytes]; zeros when it was never written.
  * `scratch` holds its stored bytes meanwhile. PP_ERR_CORRUPT when it does not decode to `bytes`. */
 pp_status ppi_h5_chunk_decode(void *out, size_t bytes, ppi_h5_data *data, int64_t row,

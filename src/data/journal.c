@@ -301,7 +301,11 @@ static pp_status replay_part(ppi_journal *journal, const part *piece, ppi_buf *p
 
 static pp_status replay_episode(ppi_journal *journal, const entry *episode, ppi_buf *payload,
                                 ppi_store *store) {
+    const ppi_store_meta *meta = ppi_store_meta_of(store);
     PPI_TRY(ppi_store_episode_begin(store, episode->info.seed, episode->info.steps));
+    if (episode->info.env < meta->env_task_count) {
+        PPI_TRY(ppi_store_task(store, meta->env_tasks[episode->info.env]));
+    }
     for (int64_t i = 0; i < episode->part_count; i++) {
         PPI_TRY(replay_part(journal, &episode->parts[i], payload, store));
     }

@@ -169,6 +169,14 @@ static void write_own_kinds(ppi_jsonw *w, const ppi_store_meta *meta) {
     ppi_jsonw_key_bool(w, "histories", meta->histories != 0);
     ppi_jsonw_key_string(w, "tasks", meta->tasks);
     ppi_jsonw_key_i64(w, "split_seed", (int64_t)meta->split_seed);
+    if (meta->env_task_count > 0) {
+        ppi_jsonw_key(w, "env_tasks");
+        ppi_jsonw_array_begin(w);
+        for (int32_t i = 0; i < meta->env_task_count; i++) {
+            ppi_jsonw_i64(w, meta->env_tasks[i]);
+        }
+        ppi_jsonw_array_end(w);
+    }
 }
 
 static void write_own(ppi_jsonw *w, const ppi_store_meta *meta) {
@@ -446,6 +454,12 @@ static void parse_own_kinds(ppi_store_meta *meta, const ppi_json *own) {
     meta->reward_max = optional_f64(own, "reward_max");
     meta->task_count = optional_i64(own, "task_count", 0);
     meta->split_seed = (uint64_t)optional_i64(own, "split_seed", 0);
+    const ppi_json *tasks = ppi_json_find(own, "env_tasks");
+    const int64_t count = tasks ? ppi_json_count(tasks) : 0;
+    meta->env_task_count = count > 0 && count <= PPI_STORE_ENVS ? (int32_t)count : 0;
+    for (int32_t i = 0; i < meta->env_task_count; i++) {
+        (void)ppi_json_as_i64(ppi_json_at(tasks, i), "env_tasks", &meta->env_tasks[i]);
+    }
 }
 
 static void parse_own(ppi_store_meta *meta, const ppi_json *root) {

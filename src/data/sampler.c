@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "data/cache.h"
+#include "data/loader.h"
 #include "data/mixture.h"
 
 #define SHIFT_PIXELS 4
@@ -34,6 +35,8 @@ static const ppi_option rows[] = {
     ROW("data.top", PPI_OPT_F64, top, "1", 1e-9, 1, NULL,
         "Best share of the episodes of every game by clipped return."),
     ROW("data.every", PPI_OPT_I64, every, "1", 1, 1 << 30, NULL, "Every Nth episode."),
+    ROW("data.workers", PPI_OPT_I64, workers, "1", 0, 1024, NULL,
+        "Threads that decode stored frames; 0 = one for each processor. The batches are the same."),
 };
 
 const ppi_option_table ppi_sampler_option_table = {
@@ -41,7 +44,8 @@ const ppi_option_table ppi_sampler_option_table = {
 
 void ppi_sampler_options_default(ppi_sampler_options *options) {
     *options = (ppi_sampler_options){
-        .memory_mb = 1024, .first = 1, .fraction = 1, .top = 1, .every = 1, .window = 4};
+        .memory_mb = 1024, .first = 1, .fraction = 1, .top = 1, .every = 1, .workers = 1,
+        .window = 4};
 }
 
 /* The thread that prepares the next batch. It sleeps while `want` is negative. */
@@ -67,6 +71,7 @@ struct ppi_sampler {
     int dataset_count;
     ppi_mixture mixture;
     ppi_cache *cache;
+    ppi_loader *loader;
     int64_t H, W, C, frame_bytes, block_bytes;
     int64_t fixed_bytes; /* columns and tables */
     int64_t blocks;      /* of all datasets */
@@ -109,11 +114,13 @@ static pp_status make_cache(ppi_sampler *s) {
     ppi_cache_destroy(s->cache);
     s->cache = NULL;
     pp_status status = ppi_cache_create(&s->cache, s->block_bytes,
-                                        bound - reserve - s->fixed_bytes - s->ahead.bytes,
+                                        bound - reserve - s->fixed_bytes - s->ahead.bytes -
+                                            ppi_loader_bytes(s->loader),
                                         s->blocks);
     return ppi_fail_context(status, "data.memory %lld MB: columns take %lld bytes, the batch ahead "
-                            "%lld", (long long)s->options.memory_mb, (long long)s->fixed_bytes,
-                            (long long)s->ahead.bytes);
+                            "%lld, blocks being decoded %lld", (long long)s->options.memory_mb,
+                            (long long)s->fixed_bytes, (long long)s->ahead.bytes,
+                            (long long)ppi_loader_bytes(s->loader));
 }
 
 static pp_status sampler_build(ppi_sampler *s, ppi_dataset *const *datasets, int count) {
@@ -128,6 +135,7 @@ static pp_status sampler_build(ppi_sampler *s, ppi_dataset *const *datasets, int
     s->fixed_bytes += s->mixture.bytes;
     s->augment = s->options.augment == PPI_ON ||
                  (s->options.augment == PPI_AUTO && s->H >= LEAST_SHIFTED && s->W >= LEAST_SHIFTED);
+    PPI_TRY(ppi_loader_create(&s->loader, s->datasets, count, (int)s->options.workers));
     return make_cache(s);
 }
 
@@ -170,6 +178,7 @@ void ppi_sampler_destroy(ppi_sampler *s) {
     pthread_mutex_destroy(&s->ahead.mutex);
     ppi_free(s->ahead.memory);
     ppi_cache_destroy(s->cache);
+    ppi_loader_destroy(s->loader);
     ppi_mixture_free(&s->mixture);
     ppi_free(s->datasets);
     ppi_free(s);
@@ -196,7 +205,8 @@ int64_t ppi_sampler_memory(ppi_sampler *s) {
     while (s->ahead.busy) {
         pthread_cond_wait(&s->ahead.changed, &s->ahead.mutex);
     }
-    int64_t bytes = s->fixed_bytes + s->ahead.bytes + ppi_cache_bytes(s->cache);
+    int64_t bytes = s->fixed_bytes + s->ahead.bytes + ppi_loader_bytes(s->loader) +
+                    ppi_cache_bytes(s->cache);
     pthread_mutex_unlock(&s->ahead.mutex);
     return bytes;
 }
@@ -245,48 +255,28 @@ static void draw_window(const ppi_sampler *s, int64_t step, int64_t b, window_dr
     }
 }
 
-/* The decoded block that holds an observation row of the group. */
-static pp_status fetch_block(ppi_sampler *s, int dataset, int64_t group, int64_t block,
-                             const uint8_t **out) {
-    ppi_cache_key key = {.dataset = dataset, .group = group, .block = block};
-    *out = ppi_cache_find(s->cache, key);
-    if (*out) {
-        return PP_OK;
-    }
-    uint8_t *data = ppi_cache_insert(s->cache, key);
-    if (!data) {
-        return ppi_oom("a block of frames");
-    }
-    pp_status status = ppi_dataset_read_block(s->datasets[dataset], group, block, data);
-    if (status != PP_OK) {
-        ppi_cache_forget(s->cache, key);
-    }
-    *out = data;
-    return status;
-}
-
-static pp_status fill_frames(ppi_sampler *s, const window_draw *draw, int64_t T, uint8_t *obs) {
+/* Asks for the frames of a window, block by block; they are there when the loader finishes. */
+static pp_status ask_frames(ppi_sampler *s, const window_draw *draw, int64_t T, uint8_t *obs) {
     int dataset = draw->source->dataset;
     int64_t block_rows = ppi_dataset_block_rows(s->datasets[dataset]);
-    int64_t loaded = -1;
-    const uint8_t *block = NULL;
-    for (int64_t t = 0; t < T; t++, obs += s->frame_bytes) {
-        int64_t step = draw->start + t;
-        if (step < 0) {
-            memset(obs, 0, (size_t)s->frame_bytes);
-            continue;
-        }
-        int64_t row = draw->episode->first_frame + step;
-        if (row / block_rows != loaded) {
-            loaded = row / block_rows;
-            PPI_TRY(fetch_block(s, dataset, draw->episode->group, loaded, &block));
-        }
-        const uint8_t *frame = block + (row % block_rows) * s->frame_bytes;
-        if (draw->dy == 0 && draw->dx == 0) {
-            memcpy(obs, frame, (size_t)s->frame_bytes);
-        } else {
-            ppi_shift_frame(obs, frame, s->H, s->W, s->C, draw->dy, draw->dx);
-        }
+    int64_t t = 0;
+    for (; t < T && draw->start + t < 0; t++, obs += s->frame_bytes) {
+        memset(obs, 0, (size_t)s->frame_bytes);
+    }
+    while (t < T) {
+        int64_t row = draw->episode->first_frame + draw->start + t;
+        int64_t left = block_rows - row % block_rows;
+        ppi_loader_piece piece = {.key = {.dataset = dataset,
+                                          .group = draw->episode->group,
+                                          .block = row / block_rows},
+                                  .first = row % block_rows,
+                                  .frames = left < T - t ? left : T - t,
+                                  .dy = draw->dy,
+                                  .dx = draw->dx,
+                                  .out = obs};
+        PPI_TRY(ppi_loader_add(s->loader, s->cache, &piece));
+        t += piece.frames;
+        obs += piece.frames * s->frame_bytes;
     }
     return PP_OK;
 }
@@ -343,10 +333,10 @@ static pp_status fill(ppi_sampler *s, int64_t step, const ppi_batch *out) {
         draw_window(s, step, b, &draw);
         fill_columns(s, &draw, b, out);
         if (out->obs) {
-            PPI_TRY(fill_frames(s, &draw, out->T, out->obs + b * out->T * s->frame_bytes));
+            PPI_TRY(ask_frames(s, &draw, out->T, out->obs + b * out->T * s->frame_bytes));
         }
     }
-    return PP_OK;
+    return ppi_loader_finish(s->loader, s->cache);
 }
 
 /* ---- the thread ahead ---- */

@@ -27,6 +27,7 @@ typedef struct ppi_sampler_options {
     double fraction;   /* share of whole episodes, drawn uniformly */
     double top;        /* best share of the episodes by clipped return */
     int64_t every;     /* every Nth episode */
+    int64_t workers;   /* threads that decode frames, 0 = one for each processor */
     /* Not options: set by the caller. */
     int64_t window;    /* T */
     uint64_t seed;

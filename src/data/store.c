@@ -55,6 +55,10 @@ pp_status ppi_store_block_pack(ppi_buf *out, uint8_t *obs, int64_t frames, size_
     return ppi_deflate(out, obs, PPI_STORE_FRAME_ROWS * frame_bytes, DEFLATE_LEVEL);
 }
 
+const ppi_store_meta *ppi_store_meta_of(const ppi_store *store) {
+    return &store->meta;
+}
+
 int64_t ppi_store_episodes(const ppi_store *store) {
     return store->episodes;
 }
@@ -299,6 +303,12 @@ pp_status ppi_store_episode_begin(ppi_store *store, uint64_t seed, int64_t steps
     return group_begin(store, seed, steps, -1);
 }
 
+pp_status ppi_store_task(ppi_store *store, int64_t task) {
+    char group[64];
+    snprintf(group, sizeof group, "episode_%lld", (long long)store->episodes);
+    return ppi_h5_attr_write_i64(store->file, group, "task", task);
+}
+
 pp_status ppi_store_history_begin(ppi_store *store, const ppi_history_info *info, int64_t steps,
                                   int64_t ends) {
     char group[64];
@@ -307,7 +317,7 @@ pp_status ppi_store_history_begin(ppi_store *store, const ppi_history_info *info
     PPI_TRY(group_begin(store, info->seed, steps, ends));
     snprintf(group, sizeof group, "episode_%lld", (long long)store->episodes);
     snprintf(infos, sizeof infos, "%s/infos", group);
-    PPI_TRY(ppi_h5_attr_write_i64(file, group, "task", info->task));
+    PPI_TRY(ppi_store_task(store, info->task));
     PPI_TRY(ppi_h5_attr_write_text(file, group, "learner", info->learner));
     PPI_TRY(ppi_h5_attr_write_i64(file, group, "actors", info->actors));
     PPI_TRY(ppi_h5_attr_write_text(file, group, "options", info->options));

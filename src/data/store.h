@@ -20,6 +20,7 @@
 #define PPI_STORE_FRAME_ROWS 8
 #define PPI_STORE_COLUMN_ROWS 4096
 #define PPI_STORE_SEEDS 64
+#define PPI_STORE_ENVS 1024 /* most environments of a collection */
 #define PPI_STORE_DATA_FILE "main_data.hdf5"
 #define PPI_STORE_META_FILE "metadata.json"
 
@@ -63,6 +64,8 @@ typedef struct ppi_store_meta {
     int64_t collect_envs;  /* environments played side by side */
     int64_t collect_steps; /* steps asked for by the last collection */
     int64_t collect_base;  /* groups that were there before it */
+    int32_t env_task_count; /* 0, or collect_envs where each of those plays a task of its own */
+    int64_t env_tasks[PPI_STORE_ENVS];
 } ppi_store_meta;
 
 /* The non-frame columns of one step. */
@@ -86,6 +89,8 @@ pp_status ppi_store_create(ppi_store **out, const char *folder, const ppi_store_
 pp_status ppi_store_commit(ppi_store *store);
 /* Drops everything written since create. NULL is allowed. */
 void ppi_store_abort(ppi_store *store);
+/* What it was created with, owned by the store. */
+const ppi_store_meta *ppi_store_meta_of(const ppi_store *store);
 /* Number the next episode gets. */
 int64_t ppi_store_episodes(const ppi_store *store);
 
@@ -119,6 +124,8 @@ pp_status ppi_store_episode_end(ppi_store *store);
 pp_status ppi_store_history_begin(ppi_store *store, const ppi_history_info *info, int64_t steps,
                                   int64_t ends);
 pp_status ppi_store_ends(ppi_store *store, const int64_t *rows, const uint8_t *obs, int64_t count);
+/* The task of the episode that has been begun, an attribute of its group. */
+pp_status ppi_store_task(ppi_store *store, int64_t task);
 /* Copies `count` groups of another dataset's file, stored bytes unchanged but for the id. */
 pp_status ppi_store_copy_groups(ppi_store *store, const char *folder, int64_t count);
 

@@ -2,6 +2,7 @@
 #include "env/protocol.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -178,6 +179,18 @@ void ppi_env_options_default(ppi_env_options *options) {
     options->fire_reset = -1;
     options->drop_last_reward = -1;
     options->cap = -1;
+}
+
+void ppi_env_options_played(ppi_env_options *out, const char *id, const ppi_env_options *env) {
+    ppi_arcade_facts facts;
+    if (env != NULL) {
+        *out = *env;
+    } else {
+        ppi_env_options_default(out);
+    }
+    if (strcmp(out->view, "grey84") == 0 && ppi_arcade_facts_of(&facts, id)) {
+        snprintf(out->view, sizeof out->view, "planes");
+    }
 }
 
 static kind kind_of(const char *id) {

@@ -64,6 +64,9 @@ const char *ppi_protocol_name(int protocol);
 pp_status ppi_protocol_find(int *out, const char *name);
 /* Options at their defaults, for callers without an option set. */
 void ppi_env_options_default(ppi_env_options *options);
+/* The options under which an environment is played where steps are stored: arcade games keep planes
+ * when an agent wants "grey84", which is painted from them. env NULL = defaults. */
+void ppi_env_options_played(ppi_env_options *out, const char *id, const ppi_env_options *env);
 /* The protocol that `protocol` means for an environment id: AUTO becomes the game's own, any other
  * stays. */
 int ppi_protocol_in_force(const char *id, int protocol);

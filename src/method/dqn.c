@@ -46,12 +46,16 @@ static const ppi_method_table tables[] = {
     {&ppi_optim_option_table, offsetof(ppi_value_options, optim)},
 };
 
+/* MinAtar's DQN with Adam, double Q, Huber and a quarter of its updates. One-step targets, a shorter
+ * horizon, a smaller rate and less exploration in the end learn several times faster on Asterix and
+ * no slower elsewhere (docs/methods/dqn.md). */
 static const ppi_option_value arcade[] = {
-    {"dqn.n-step", "3"},         {"dqn.double", "on"},         {"dqn.start", "5000"},
-    {"dqn.period", "4"},         {"dqn.target-every", "1000"}, {"dqn.eps-end", "0.1"},
-    {"dqn.eps-steps", "100000"}, {"dqn.loss", "huber"},        {"replay.capacity", "100000"},
-    {"optim.name", "adam"},      {"optim.lr", "2.5e-4"},       {"optim.eps", "1e-8"},
-    {"optim.weight-decay", "0"}, {"optim.clip", "0"},          {"optim.warmup", "0"},
+    {"dqn.n-step", "1"},         {"dqn.gamma", "0.97"},        {"dqn.double", "on"},
+    {"dqn.start", "5000"},       {"dqn.period", "4"},          {"dqn.target-every", "1000"},
+    {"dqn.eps-end", "0.02"},     {"dqn.eps-steps", "100000"},  {"dqn.loss", "huber"},
+    {"dqn.streams", "1"},        {"replay.capacity", "100000"}, {"optim.name", "adam"},
+    {"optim.lr", "1e-4"},        {"optim.eps", "1e-8"},        {"optim.weight-decay", "0"},
+    {"optim.clip", "0"},         {"optim.warmup", "0"},
 };
 
 /* The settings of Dopamine's DQN (JAX), beside the defaults above. */

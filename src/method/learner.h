@@ -40,6 +40,9 @@ typedef struct ppi_learn_step {
 typedef struct ppi_learner_calls {
     /* Environments played side by side for one task or game unless the user asks otherwise. */
     int64_t (*streams)(const ppi_agent *a);
+    /* NULL, or threads of the agent's that the learner keeps at work while the environments step:
+     * the loop leaves them alone. */
+    int (*busy_threads)(const ppi_agent *a);
     /* Allocates everything; after it act, step and replay allocate nothing. */
     pp_status (*begin)(ppi_agent *a, const ppi_learn_setup *setup);
     /* Chooses an action for every stream, exploration included: actions[streams], ids of the

@@ -41,6 +41,8 @@ static const ppi_option rows[] = {
              "for a tenth of --seconds."},
     {.name = "view", .type = PPI_OPT_STR, .offset = FIELD(view), .size = 16, .def = "",
      .help = "What env shows: planes, grey84, ...; empty takes the first view, without --env every view."},
+    {.name = "workers", .type = PPI_OPT_I64, .offset = FIELD(workers), .def = "1", .min = 0, .max = 1024,
+     .help = "Threads of sampler and loader that decode frames; 0 takes every processor."},
     {.name = "sticky", .type = PPI_OPT_F64, .offset = FIELD(sticky), .def = "-1", .min = -1, .max = 1,
      .help = "Sticky actions of env: the probability that the last action is repeated; -1 takes the game's own."},
     {.name = "data", .type = PPI_OPT_STR, .offset = FIELD(data), .size = 8192, .def = "",
@@ -315,6 +317,7 @@ static pp_status loader_open(loader *l, const ppi_bench_options *o, const char *
     ppi_sampler_options options;
     ppi_sampler_options_default(&options);
     options.window = window;
+    options.workers = o->workers;
     PPI_TRY(ppi_dataset_open_list(&l->sets, &l->n, data, options.memory_mb << 20));
     const pp_dataset_info *info = ppi_dataset_info(l->sets[0]);
     const ppi_obs_spec obs = ppi_obs_spec_of(info->height, info->width, info->channels);

@@ -21,6 +21,7 @@ typedef struct ppi_bench_options {
     int64_t envs;     /* --envs: environments of act and env, 0 = what suits */
     char env[128];    /* --env of env; empty = all */
     char view[16];    /* --view of env; empty = the first, or all */
+    int64_t workers;  /* --workers of sampler and loader: data.workers */
     double sticky;    /* --sticky of env, -1 = the game's own */
     char data[8192];  /* --data of sampler and loader; empty = made in a temporary folder (loader) */
     char filter[64];  /* --filter of kernels: part of a kernel's name or shape */

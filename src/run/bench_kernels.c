@@ -380,6 +380,7 @@ enum {
     FLAT_TO_BF16,
     FLAT_ADAM,
     FLAT_LAMB,
+    FLAT_RMSPROP,
     FLAT_APPLY,
     FLAT_COUNT
 };
@@ -393,6 +394,7 @@ static const struct {
     [FLAT_TO_BF16] = {"flat:to_bf16", 6},
     [FLAT_ADAM] = {"flat:adam", 30},
     [FLAT_LAMB] = {"flat:lamb_update", 28},
+    [FLAT_RMSPROP] = {"flat:rmsprop", 30},
     [FLAT_APPLY] = {"flat:apply", 14},
 };
 
@@ -423,6 +425,9 @@ static pp_status flat_call_run(const void *ctx) {
         c->f->lamb_update(u, p, g, m, v, a->n, 0.5f, 0.9f, 0.999f, 1e-6f, 0.01f, 0.1f, 0.01f, &p_sq,
                           &u_sq, a->threads);
         u[0] += (float)(p_sq + u_sq);
+        break;
+    case FLAT_RMSPROP:
+        c->f->rmsprop(p, a->half, g, m, v, a->n, 0.5f, 1e-4f, 0.99f, 0.9f, 0.01f, a->threads);
         break;
     default:
         c->f->apply(p, a->half, u, 1e-4f, a->n, a->threads);

@@ -28,7 +28,7 @@
 #include "run/learn_log.h"
 
 #define MAX_GAMES 128
-#define MAX_ENVS  1024
+#define MAX_ENVS  PPI_STORE_ENVS
 #define BLOCK     PPI_STORE_FRAME_ROWS
 
 #define ROW(option, kind, field, bytes, text, low, high, sentence, other)                          \
@@ -91,6 +91,7 @@ typedef struct session {
     ppi_policy_kind policy;
     char folder[PPI_PATH_SIZE];
     char journal_path[PPI_PATH_SIZE];
+    ppi_env_options env_options; /* as the game is played */
     ppi_store_meta meta;
     ppi_vec *vec;
     ppi_pool *pool;
@@ -107,7 +108,7 @@ typedef struct session {
 
 static pp_status fill_meta(session *s, const pp_env_spec *spec) {
     ppi_store_meta *meta = &s->meta;
-    PPI_TRY(ppi_learn_dataset_meta(meta, spec, s->options->env_options));
+    PPI_TRY(ppi_learn_dataset_meta(meta, spec, &s->env_options));
     snprintf(meta->policy, sizeof meta->policy, "%s", ppi_policy_name(s->policy));
     meta->seed_count = 1;
     meta->seeds[0] = (uint64_t)s->options->seed;
@@ -182,6 +183,12 @@ static pp_status resume_journal(session *s) {
                         "%s: the interrupted collection has collect.envs %lld, "
                         "%lld asked",
                         s->folder, (long long)old.collect_envs, (long long)s->options->envs);
+    }
+    if (old.env_task_count != s->meta.env_task_count ||
+        memcmp(old.env_tasks, s->meta.env_tasks, sizeof old.env_tasks) != 0) {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s: the interrupted collection plays other tasks than the ones asked for",
+                        s->folder);
     }
     uint64_t seed = old.seed_count > 0 ? old.seeds[old.seed_count - 1] : 0;
     if (seed != (uint64_t)s->options->seed) {
@@ -432,12 +439,59 @@ static pp_status make_players(session *s) {
     return enough ? PP_OK : ppi_oom("the players of a collection");
 }
 
+/* What the game is played under: planes are stored where a picture painted from them is asked for. */
+static void choose_options(session *s, const char *env) {
+    const ppi_env_options *asked = s->options->env_options;
+    ppi_env_options_played(&s->env_options, env, asked);
+    if (asked == NULL || strcmp(asked->view, s->env_options.view) == 0) return;
+    ppi_log(PPI_LOG_INFO,
+            "%s: datasets of arcade games hold %s; an agent that wants %s paints it from them", env,
+            s->env_options.view, asked->view);
+}
+
+/* Environment i plays task i mod n of those chosen; the metadata remembers which. */
+static pp_status choose_tasks(session *s, const char *env) {
+    const ppi_task_options *asked = &s->options->tasks;
+    ppi_store_meta *meta = &s->meta;
+    ppi_task_choice choice;
+    pp_env_spec spec;
+    ppi_env made;
+    PPI_TRY(ppi_env_create(&made, env, &s->env_options));
+    made.vtable->describe(made.state, &spec);
+    ppi_env_destroy(&made);
+    if (spec.task_count == 1) {
+        return ppi_fail(PP_ERR_ARGUMENT, "%s is no family of tasks: tasks, task-ids and "
+                        "env.split-seed choose among bandits, dark rooms and mazes", env);
+    }
+    const pp_status status = ppi_task_choice_open(&choice, &spec, asked);
+    if (status == PP_OK) {
+        snprintf(meta->tasks, sizeof meta->tasks, "%s", ppi_task_side_name(asked->side));
+        meta->split_seed = (uint64_t)asked->split_seed;
+        meta->env_task_count = (int32_t)s->options->envs;
+    }
+    for (int32_t i = 0; status == PP_OK && i < meta->env_task_count; i++) {
+        meta->env_tasks[i] = ppi_task_choice_pick(&choice, i);
+    }
+    ppi_task_choice_free(&choice);
+    return status;
+}
+
 static pp_status make_vec(session *s, const char *env, int threads) {
     const char *ids[MAX_ENVS];
+    choose_options(s, env);
+    if (s->options->choose_tasks) {
+        PPI_TRY(choose_tasks(s, env));
+    }
     for (int64_t i = 0; i < s->options->envs; i++) {
         ids[i] = env;
     }
-    PPI_TRY(ppi_vec_create(&s->vec, ids, (int)s->options->envs, s->options->env_options, threads));
+    const ppi_vec_config config = {.ids = ids,
+                                   .count = (int)s->options->envs,
+                                   .options = &s->env_options,
+                                   .tasks = s->meta.env_task_count > 0 ? s->meta.env_tasks : NULL,
+                                   .threads = threads,
+                                   .autoreset = PPI_AUTORESET_DISABLED};
+    PPI_TRY(ppi_vec_open(&s->vec, &config));
     s->frame_bytes = ppi_vec_obs_size(s->vec);
     return fill_meta(s, ppi_vec_spec(s->vec, 0));
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/options.h"
 #include "env/protocol.h"
+#include "run/task_choice.h"
 
 typedef struct ppi_collect_options {
     char env[2048];  /* comma list of environment ids and sets */
@@ -22,8 +23,11 @@ typedef struct ppi_collect_options {
     int64_t threads; /* 0 = as many as the machine has */
     bool resume;
     bool append;
-    const ppi_env_options *env_options; /* not an option; NULL = defaults */
-    bool discard; /* not an option: plays the same steps and stores nothing, for measuring */
+    /* Not options. */
+    const ppi_env_options *env_options; /* NULL = defaults */
+    bool choose_tasks;      /* environment i plays task i mod n of `tasks`, not env.task */
+    ppi_task_options tasks; /* with choose_tasks */
+    bool discard;           /* plays the same steps and stores nothing, for measuring */
 } ppi_collect_options;
 
 /* collect.env (alias env), collect.policy (policy), collect.steps (steps), collect.out (out),

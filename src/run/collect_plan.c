@@ -18,7 +18,7 @@
 #define FIELD(name) offsetof(ppi_collect_learn_options, name)
 
 /* MOST_ENVS: what the option collect.envs takes; a learner may choose more for itself. */
-enum { MAX_GAMES = 128, MAX_TASK_IDS = 4096, MOST_ENVS = 1024 };
+enum { MAX_GAMES = 128, MOST_ENVS = PPI_STORE_ENVS };
 
 static const ppi_option rows[] = {
     {.name = "collect.learner",
@@ -62,7 +62,9 @@ static const ppi_option rows[] = {
      .offset = FIELD(tasks),
      .def = "train",
      .choices = "train|test|all",
-     .help = "Side of the split of a task family that is played."},
+     .help =
+         "Side of the split of a task family that is played; with a policy, environment i plays "
+         "task i mod n."},
     {.name = "task-ids",
      .type = PPI_OPT_STR,
      .offset = FIELD(task_ids),
@@ -182,33 +184,12 @@ static pp_status default_steps(int64_t *out, const char *learner, const char *en
 
 /* ---- games and tasks ------------------------------------------------------------------------- */
 
-static pp_status parse_list(int64_t *out, int most, int *count, const char *text,
-                            const char *option) {
-    const char *at = text;
-    *count = 0;
-    while (*at != '\0') {
-        char *end = NULL;
-        const long long value = strtoll(at, &end, 10);
-        if (end == at || (*end != ',' && *end != '\0') || value < 0) {
-            return ppi_fail(PP_ERR_ARGUMENT,
-                            "%s '%s', expected numbers of 0 or more separated by commas", option,
-                            text);
-        }
-        if (*count == most) {
-            return ppi_fail(PP_ERR_ARGUMENT, "%s has more than %d numbers", option, most);
-        }
-        out[(*count)++] = value;
-        at = *end == ',' ? end + 1 : end;
-    }
-    return PP_OK;
-}
-
 static pp_status read_seeds(ppi_collect_plan *plan) {
     const ppi_collect_job *job = plan->job;
     int64_t list[PPI_COLLECT_SEEDS] = {job->collect.seed};
     int count = 1;
     if (job->learn.seeds[0] != '\0') {
-        PPI_TRY(parse_list(list, PPI_COLLECT_SEEDS, &count, job->learn.seeds, "seeds"));
+        PPI_TRY(ppi_numbers_parse(list, PPI_COLLECT_SEEDS, &count, job->learn.seeds, "seeds"));
     }
     for (int i = 0; i < count; i++) {
         for (int j = 0; j < i; j++) {
@@ -222,33 +203,6 @@ static pp_status read_seeds(ppi_collect_plan *plan) {
     return PP_OK;
 }
 
-/* Tasks named by hand must lie on the side asked for. */
-static pp_status check_side(const ppi_collect_plan *plan, const ppi_collect_game *game) {
-    const pp_env_spec *spec = &game->games.spec[0];
-    for (int64_t i = 0; i < game->task_id_count; i++) {
-        if (spec->task_count == 0 || game->task_ids[i] < spec->task_count) continue;
-        return ppi_fail(PP_ERR_ARGUMENT, "task-ids: %s has tasks 0..%" PRId64 ", not %" PRId64,
-                        spec->id, spec->task_count - 1, game->task_ids[i]);
-    }
-    return ppi_tasks_check_side(spec->id, spec->mode, (ppi_task_side)plan->job->learn.tasks,
-                                (uint64_t)plan->job->learn.split_seed, game->task_ids,
-                                game->task_id_count);
-}
-
-static pp_status read_tasks(const ppi_collect_plan *plan, ppi_collect_game *game) {
-    const ppi_collect_learn_options *o = &plan->job->learn;
-    const pp_env_spec *spec = &game->games.spec[0];
-    int count = 0;
-    PPI_TRY(ppi_tasks_split_mode(&game->tasks, spec->id, spec->mode, (ppi_task_side)o->tasks,
-                                 (uint64_t)o->split_seed));
-    if (o->task_ids[0] == '\0') return PP_OK;
-    game->task_ids = ppi_calloc(MAX_TASK_IDS, sizeof *game->task_ids);
-    if (game->task_ids == NULL) return ppi_oom("a list of tasks");
-    PPI_TRY(parse_list(game->task_ids, MAX_TASK_IDS, &count, o->task_ids, "task-ids"));
-    game->task_id_count = count;
-    return check_side(plan, game);
-}
-
 uint64_t ppi_collect_seed(uint64_t seed, int64_t h) {
     ppi_rng rng;
     if (h == 0) return seed;
@@ -257,9 +211,7 @@ uint64_t ppi_collect_seed(uint64_t seed, int64_t h) {
 }
 
 static int64_t task_of(const ppi_collect_game *game, int64_t k) {
-    const int64_t index = game->set.base / game->actors + k;
-    if (game->task_id_count > 0) return game->task_ids[index % game->task_id_count];
-    return ppi_tasks_pick(&game->tasks, index);
+    return ppi_task_choice_pick(&game->tasks, game->set.base / game->actors + k);
 }
 
 ppi_learn_config ppi_collect_config(const ppi_collect_plan *plan, const ppi_collect_game *game,
@@ -315,6 +267,7 @@ static pp_status choose_model(ppi_collect_plan *plan) {
 static pp_status open_games(ppi_collect_plan *plan, char (*ids)[PP_ENV_ID_BYTES]) {
     static const int64_t native[3] = {0, 0, 0};
     const ppi_collect_job *job = plan->job;
+    const ppi_task_options tasks = {job->learn.tasks, job->learn.task_ids, job->learn.split_seed};
     for (int i = 0; i < plan->count; i++) {
         ppi_collect_game *g = &plan->game[i];
         g->actors = 1;
@@ -323,7 +276,7 @@ static pp_status open_games(ppi_collect_plan *plan, char (*ids)[PP_ENV_ID_BYTES]
         if (!ppi_options_was_set(job->set, "collect.steps")) {
             PPI_TRY(default_steps(&g->total, job->method->name, ids[i]));
         }
-        PPI_TRY(read_tasks(plan, g));
+        PPI_TRY(ppi_task_choice_open(&g->tasks, &g->games.spec[0], &tasks));
     }
     return PP_OK;
 }
@@ -369,8 +322,7 @@ pp_status ppi_collect_plan_make(ppi_collect_plan *plan, ppi_collect_job *job) {
 void ppi_collect_plan_free(ppi_collect_plan *plan) {
     for (int i = 0; plan->game != NULL && i < plan->count; i++) {
         ppi_learn_games_free(&plan->game[i].games);
-        ppi_tasks_free(&plan->game[i].tasks);
-        ppi_free(plan->game[i].task_ids);
+        ppi_task_choice_free(&plan->game[i].tasks);
     }
     ppi_free(plan->game);
     ppi_buf_free(&plan->options_json);
@@ -397,31 +349,36 @@ pp_status ppi_collect_job_resolve(ppi_collect_job *job) {
     return s;
 }
 
-/* Options of learners mean nothing to a policy. */
-static pp_status check_policy(const ppi_collect_job *job) {
+/* True when tasks of a family were chosen rather than the one of env.task. */
+static bool chose_tasks(const ppi_collect_job *job) {
+    return ppi_options_was_set(job->set, "tasks") || ppi_options_was_set(job->set, "task-ids") ||
+           ppi_options_was_set(job->set, "env.split-seed");
+}
+
+/* What a policy is given beside its own options; those of learners mean nothing to it. */
+static pp_status prepare_policy(ppi_collect_job *job) {
     static const char *const needs_learner[] = {"histories", "histories.actors", "seeds",
-                                                "tasks",     "task-ids",         "collect.model"};
+                                                "collect.model"};
     for (size_t i = 0; i < sizeof needs_learner / sizeof needs_learner[0]; i++) {
         if (!ppi_options_was_set(job->set, needs_learner[i])) continue;
         return ppi_fail(PP_ERR_ARGUMENT, "option %s needs --learner, a policy does not learn",
                         needs_learner[i]);
     }
+    job->collect.env_options = &job->env;
+    job->collect.choose_tasks = chose_tasks(job);
+    job->collect.tasks =
+        (ppi_task_options){job->learn.tasks, job->learn.task_ids, job->learn.split_seed};
     return PP_OK;
 }
 
 pp_status ppi_collect_job_check(ppi_collect_job *job) {
     PPI_TRY(ppi_collect_job_resolve(job));
     if (job->method != NULL) return PP_OK;
-    PPI_TRY(check_policy(job));
+    PPI_TRY(prepare_policy(job));
     return ppi_collect_check(&job->collect);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
-
-static const char *side_name(int side) {
-    static const char *const names[] = {"train", "test", "all"};
-    return names[side];
-}
 
 static pp_status open_dataset(ppi_collect_plan *plan, ppi_collect_game *game) {
     const ppi_collect_job *job = plan->job;
@@ -438,7 +395,7 @@ static pp_status open_dataset(ppi_collect_plan *plan, ppi_collect_game *game) {
         .histories = job->learn.histories * game->actors,
         .streams = game->streams,
         .steps = game->total,
-        .tasks = family ? side_name(job->learn.tasks) : "",
+        .tasks = family ? ppi_task_side_name(job->learn.tasks) : "",
         .split_seed = family ? (uint64_t)job->learn.split_seed : 0,
         .resume = job->collect.resume,
         .append = job->collect.append,
@@ -465,8 +422,7 @@ pp_status ppi_collect_job_run(ppi_collect_job *job, ppi_buf *report) {
     ppi_collect_plan plan;
     PPI_TRY(check_basics(job));
     if (job->method == NULL) {
-        PPI_TRY(check_policy(job));
-        job->collect.env_options = &job->env;
+        PPI_TRY(prepare_policy(job));
         return ppi_collect(&job->collect, report);
     }
     pp_status s = ppi_collect_plan_make(&plan, job);

@@ -3,10 +3,10 @@
 #ifndef PPI_RUN_COLLECT_PLAN_H
 #define PPI_RUN_COLLECT_PLAN_H
 
-#include "env/tasks.h"
 #include "run/collect_learn.h"
 #include "run/learn.h"
 #include "run/learn_log.h"
+#include "run/task_choice.h"
 
 #define PPI_COLLECT_SEEDS PPI_STORE_SEEDS
 
@@ -22,9 +22,7 @@ struct ppi_collect_job {
 /* One game of a collection and its dataset. */
 typedef struct ppi_collect_game {
     ppi_learn_games games; /* this one alone */
-    ppi_tasks tasks;
-    int64_t *task_ids; /* [task_id_count], given by hand; NULL = tasks */
-    int64_t task_id_count;
+    ppi_task_choice tasks;
     int64_t streams; /* of a learner */
     int64_t actors;  /* of these, stored */
     int64_t total;   /* agent steps of a learner */

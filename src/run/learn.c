@@ -1,7 +1,8 @@
 /* The loop that drives an online method; see learn.h.
  *
  * Games of equal shape share one vector of environments. Observations are handed to the agent as
- * they lie in the vector when there is one vector and nothing to pad, and gathered otherwise. */
+ * they lie in the vector when there is one vector and nothing to pad or paint, and gathered
+ * otherwise. */
 #include "run/learn.h"
 
 #include <inttypes.h>
@@ -40,6 +41,13 @@ static bool same_rows(const pp_env_spec *a, const pp_env_spec *b) {
            a->obs_c == b->obs_c;
 }
 
+/* Threads that the learner does not need for itself, at least one. */
+static int env_threads(const ppi_learn *l) {
+    const int busy = l->calls->busy_threads != NULL ? l->calls->busy_threads(l->agent) : 0;
+    return busy < l->config.threads ? l->config.threads - busy : 1;
+}
+
+/* Games of one vector are of one kind, so that the first one's options are those of all. */
 static pp_status open_vec(ppi_learn *l, int first_game, int end_game) {
     const int n = (int)((end_game - first_game) * l->per_game);
     const char **ids = ppi_calloc((size_t)n, sizeof *ids);
@@ -49,11 +57,13 @@ static pp_status open_vec(ppi_learn *l, int first_game, int end_game) {
         ids[i] = l->config.games->spec[first_game + i / (int)l->per_game].id;
         tasks[i] = l->config.task;
     }
+    ppi_env_options played;
+    ppi_env_options_played(&played, l->config.games->spec[first_game].id, l->config.env);
     const ppi_vec_config cfg = {.ids = ids,
                                 .count = n,
-                                .options = l->config.env,
+                                .options = &played,
                                 .tasks = tasks,
-                                .threads = l->config.threads,
+                                .threads = env_threads(l),
                                 .autoreset = PPI_AUTORESET_SAME_STEP};
     learn_vec *v = &l->vec[l->vec_count];
     v->first = first_game * l->per_game;
@@ -73,7 +83,7 @@ static pp_status open_vecs(ppi_learn *l) {
         PPI_TRY(open_vec(l, first, end));
         first = end;
     }
-    l->direct = l->vec_count == 1 && ppi_board_same(&g->obs, &g->spec[0]);
+    l->direct = l->vec_count == 1 && g->painter[0].h == 0 && ppi_board_same(&g->obs, &g->spec[0]);
     return PP_OK;
 }
 
@@ -141,8 +151,9 @@ static void gather(const ppi_learn *l, uint8_t *out, const learn_vec *v, const u
     const int64_t size = ppi_vec_obs_size(v->vec);
     for (int64_t i = 0; i < v->count; i++) {
         if (terminated != NULL && !terminated[i] && !truncated[i]) continue;
-        ppi_board_pad(out + (v->first + i) * l->row, &l->config.games->obs, rows + i * size,
-                      ppi_vec_spec(v->vec, (int)i));
+        const int64_t stream = v->first + i;
+        ppi_learn_games_show(l->config.games, (int)(stream / l->per_game), out + stream * l->row,
+                             rows + i * size);
     }
 }
 

@@ -14,6 +14,7 @@
 #include <polyplay/status.h>
 
 #include "base/buf.h"
+#include "env/arcade/paint.h"
 #include "env/protocol.h"
 #include "method/learner.h"
 
@@ -22,17 +23,22 @@
 /* The games a learner plays and what its agent sees of them. */
 typedef struct ppi_learn_games {
     int count;
-    pp_env_spec *spec; /* [count] */
+    pp_env_spec *spec;    /* [count] as they are played and stored */
+    ppi_painter *painter; /* [count], h = 0 where the agent sees what is played */
     ppi_obs_spec obs;
     ppi_action_spec actions; /* one game: its list; several: the joystick ids */
 } ppi_learn_games;
 
 /* Looks at the games (ids[count]) under these options. board: H, W, C the agent sees, zeros for
- * the native board of one game and PPI_BOARD_* for several. PP_ERR_SHAPE for a game that does not
- * fit. Release with ppi_learn_games_free. */
+ * the native board of one game and PPI_BOARD_* for several. Where the view "grey84" is asked for,
+ * arcade games play and store planes, and what the agent sees is painted from them. PP_ERR_SHAPE
+ * for a game that does not fit. Release with ppi_learn_games_free. */
 pp_status ppi_learn_games_open(ppi_learn_games *out, char (*ids)[PP_ENV_ID_BYTES], int count,
                                const ppi_env_options *env, const int64_t board[3]);
 void ppi_learn_games_free(ppi_learn_games *games);
+/* Turns an observation of a game into the agent's: painted, padded or copied. `out` as in
+ * ppi_board_pad. */
+void ppi_learn_games_show(const ppi_learn_games *games, int game, uint8_t *out, const uint8_t *in);
 
 /* The size of a method's network for an observation, static: "arcade" for planes, "nature" for
  * frames of a screen, "impala" for smaller pictures, else "small" or "mlp", where the method has

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "env/arcade/arcade.h"
 #include "env/registry.h"
 #include "run/board.h"
 #include "run/learn.h"
@@ -17,12 +18,31 @@ static pp_status read_spec(pp_env_spec *out, const char *id, const ppi_env_optio
     return PP_OK;
 }
 
-/* The first specification is the agent's, unless boards are to be padded. */
-static pp_status choose_observation(ppi_learn_games *g, const int64_t board[3]) {
+/* Refuses a game whose observations do not become the agent's. */
+static pp_status check_shown(const ppi_learn_games *g, const pp_env_spec *first,
+                             const pp_env_spec *spec) {
+    if (ppi_board_fits(&g->obs, spec)) return PP_OK;
+    if (g->obs.type == PP_OBS_PLANES && spec->obs_type == PP_OBS_PLANES) {
+        return ppi_fail(PP_ERR_SHAPE,
+                        "%s has boards of %dx%dx%d, which do not fit the agent's %" PRId64
+                        "x%" PRId64 "x%" PRId64 "; --model.board HxWxC gives more",
+                        spec->id, spec->obs_h, spec->obs_w, spec->obs_c, g->obs.h, g->obs.w,
+                        g->obs.c);
+    }
+    return ppi_fail(PP_ERR_SHAPE,
+                    "%s (view %s, %dx%dx%d) and %s (view %s, %dx%dx%d) cannot share one network",
+                    first->id, first->view, first->obs_h, first->obs_w, first->obs_c, spec->id,
+                    spec->view, spec->obs_h, spec->obs_w, spec->obs_c);
+}
+
+/* The first of what the games show, shown[count], is the agent's, unless boards are to be padded.
+ */
+static pp_status choose_observation(ppi_learn_games *g, const pp_env_spec *shown,
+                                    const int64_t board[3]) {
     static const int64_t common[3] = {PPI_BOARD_H, PPI_BOARD_W, PPI_BOARD_C};
-    g->obs = ppi_board_native(&g->spec[0]);
+    g->obs = ppi_board_native(&shown[0]);
     if (board[0] > 0 && g->obs.type != PP_OBS_PLANES) {
-        return ppi_fail(PP_ERR_ARGUMENT, "model.board pads planes; %s shows view %s", g->spec[0].id,
+        return ppi_fail(PP_ERR_ARGUMENT, "model.board pads planes; %s shows view %s", shown[0].id,
                         g->obs.view);
     }
     const int64_t *padded = board[0] > 0 ? board : g->count > 1 ? common : NULL;
@@ -32,25 +52,9 @@ static pp_status choose_observation(ppi_learn_games *g, const int64_t board[3]) 
         g->obs.c = padded[2];
     }
     for (int i = 0; i < g->count; i++) {
-        const pp_env_spec *spec = &g->spec[i];
-        if (!ppi_board_fits(&g->obs, spec) && g->obs.type == PP_OBS_PLANES &&
-            spec->obs_type == PP_OBS_PLANES) {
-            return ppi_fail(PP_ERR_SHAPE,
-                            "%s has boards of %dx%dx%d, which do not fit the agent's %" PRId64
-                            "x%" PRId64 "x%" PRId64 "; --model.board HxWxC gives more",
-                            spec->id, spec->obs_h, spec->obs_w, spec->obs_c, g->obs.h, g->obs.w,
-                            g->obs.c);
-        }
-        if (!ppi_board_fits(&g->obs, spec)) {
-            return ppi_fail(PP_ERR_SHAPE,
-                            "%s (view %s, %dx%dx%d) and %s (view %s, %dx%dx%d) cannot share one "
-                            "network",
-                            g->spec[0].id, g->spec[0].view, g->spec[0].obs_h, g->spec[0].obs_w,
-                            g->spec[0].obs_c, spec->id, spec->view, spec->obs_h, spec->obs_w,
-                            spec->obs_c);
-        }
+        PPI_TRY(check_shown(g, &shown[0], &shown[i]));
         for (int k = 0; k < PP_ENV_CELLS; k++) {
-            if (spec->obs_high[k] > g->obs.high[k]) g->obs.high[k] = spec->obs_high[k];
+            if (shown[i].obs_high[k] > g->obs.high[k]) g->obs.high[k] = shown[i].obs_high[k];
         }
     }
     return PP_OK;
@@ -63,6 +67,18 @@ static void choose_actions(ppi_learn_games *g) {
     memcpy(g->actions.list, g->spec[0].action_list, sizeof g->actions.list);
 }
 
+/* What a game plays and what it shows the agent, with the painter between them. */
+static pp_status read_game(ppi_learn_games *g, pp_env_spec *shown, int i, const char *id,
+                           const ppi_env_options *env) {
+    ppi_env_options played;
+    PPI_TRY(read_spec(shown, id, env));
+    ppi_env_options_played(&played, id, env);
+    PPI_TRY(read_spec(&g->spec[i], id, &played));
+    if (strcmp(shown->view, g->spec[i].view) == 0) return PP_OK;
+    if (ppi_arcade_painter(&g->painter[i], id, g->spec[i].mode)) return PP_OK;
+    return ppi_fail(PP_ERR_UNSUPPORTED, "%s has nothing that paints view %s", id, shown->view);
+}
+
 pp_status ppi_learn_games_open(ppi_learn_games *out, char (*ids)[PP_ENV_ID_BYTES], int count,
                                const ppi_env_options *env, const int64_t board[3]) {
     memset(out, 0, sizeof *out);
@@ -70,20 +86,33 @@ pp_status ppi_learn_games_open(ppi_learn_games *out, char (*ids)[PP_ENV_ID_BYTES
         return ppi_fail(PP_ERR_ARGUMENT, "%d games for one learner, expected 1..%d", count,
                         PPI_LEARN_GAMES);
     }
-    out->spec = ppi_calloc((size_t)count, sizeof *out->spec);
-    if (out->spec == NULL) return ppi_oom("the specifications of games");
     out->count = count;
-    pp_status s = PP_OK;
-    for (int i = 0; i < count && s == PP_OK; i++) s = read_spec(&out->spec[i], ids[i], env);
-    if (s == PP_OK) s = choose_observation(out, board);
+    out->spec = ppi_calloc((size_t)count, sizeof *out->spec);
+    out->painter = ppi_calloc((size_t)count, sizeof *out->painter);
+    pp_env_spec *shown = ppi_calloc((size_t)count, sizeof *shown);
+    const bool enough = out->spec != NULL && out->painter != NULL && shown != NULL;
+    pp_status s = enough ? PP_OK : ppi_oom("the specifications of games");
+    for (int i = 0; i < count && s == PP_OK; i++) s = read_game(out, &shown[i], i, ids[i], env);
+    if (s == PP_OK) s = choose_observation(out, shown, board);
     if (s == PP_OK) choose_actions(out);
     if (s != PP_OK) ppi_learn_games_free(out);
+    ppi_free(shown);
     return s;
 }
 
 void ppi_learn_games_free(ppi_learn_games *games) {
     ppi_free(games->spec);
+    ppi_free(games->painter);
     memset(games, 0, sizeof *games);
+}
+
+void ppi_learn_games_show(const ppi_learn_games *games, int game, uint8_t *out, const uint8_t *in) {
+    const ppi_painter *painter = &games->painter[game];
+    if (painter->h > 0) {
+        ppi_painter_grey(painter, out, in);
+    } else {
+        ppi_board_pad(out, &games->obs, in, &games->spec[game]);
+    }
 }
 
 /* Rows of the smallest picture that "nature" takes: its first layers shrink it eightfold. */

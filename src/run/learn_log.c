@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "run/board.h"
 
 /* Observations that the refill of a replay holds at once, bytes. */
 #define REFILL_BYTES ((int64_t)32 << 20)
@@ -175,12 +174,12 @@ static pp_status take_step(void *ctx, const ppi_history_step_view *view) {
     span *s = ctx;
     if (s->at == s->steps) return PP_ERR_INTERRUPTED;
     const ppi_learn_games *games = ppi_learn_games_of(s->l);
-    const pp_env_spec *spec = &games->spec[s->stream / ppi_learn_streams_per_game(s->l)];
+    const int game = (int)(s->stream / ppi_learn_streams_per_game(s->l));
     const int64_t i = s->at * s->streams + s->stream;
-    ppi_board_pad(s->obs + i * s->row, &games->obs, view->obs, spec);
-    ppi_board_pad(s->obs + (i + s->streams) * s->row, &games->obs, view->next_obs, spec);
+    ppi_learn_games_show(games, game, s->obs + i * s->row, view->obs);
+    ppi_learn_games_show(games, game, s->obs + (i + s->streams) * s->row, view->next_obs);
     if (view->final_obs != NULL) {
-        ppi_board_pad(s->final + i * s->row, &games->obs, view->final_obs, spec);
+        ppi_learn_games_show(games, game, s->final + i * s->row, view->final_obs);
     }
     s->action[i] = view->row.action;
     s->reward[i] = view->row.reward;

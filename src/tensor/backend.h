@@ -68,6 +68,10 @@ typedef struct ppi_flat_kernels {
     /* LAMB phase 1 (mgdt recipe): moments updated, u = (m/c1)/(sqrt(v/c2) + eps) + wd p stored in u; returns |p|^2 and |u|^2. */
     void (*lamb_update)(float *u, const float *p, const float *g, float *m, float *v, int64_t n, float gscale, float beta1,
                         float beta2, float eps, float wd, float c1, float c2, double *p_sq, double *u_sq, int threads);
+    /* RMSProp with eps inside the root: g' = g * gscale; v = decay v + (1-decay) g'^2; m = momentum m + lr g' / sqrt(v + eps), the
+       quotient 0 where the root is; p -= m. bf16 copy when pb is not NULL. */
+    void (*rmsprop)(float *p, uint16_t *pb, const float *g, float *m, float *v, int64_t n, float gscale, float lr, float decay,
+                    float momentum, float eps, int threads);
     /* p -= a u; bf16 copy when pb is not NULL. */
     void (*apply)(float *p, uint16_t *pb, const float *u, float a, int64_t n, int threads);
 } ppi_flat_kernels;

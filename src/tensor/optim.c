@@ -92,20 +92,9 @@ static void lamb_tensor(const update *u, const ppi_param *t) {
 
 /* slot[0] is the momentum, slot[1] the mean square. */
 static void rmsprop_all(const update *u) {
-    ppi_params *p = u->p;
-    const float decay = (float)u->o->beta2;
-    const float momentum = (float)u->o->beta1;
-    const float eps = (float)u->o->eps;
-    for (int64_t i = 0; i < p->total; i++) {
-        const float g = p->grad[i] * u->gscale;
-        const float v = decay * p->slot[1][i] + (1.0f - decay) * g * g;
-        const float root = sqrtf(v + eps);
-        const float m = momentum * p->slot[0][i] + (root > 0.0f ? u->lr * g / root : 0.0f);
-        p->slot[1][i] = v;
-        p->slot[0][i] = m;
-        p->master[i] -= m;
-    }
-    if (p->compute) u->flat->to_bf16(p->compute, p->master, p->total, u->threads);
+    const ppi_params *p = u->p;
+    u->flat->rmsprop(p->master, p->compute, p->grad, p->slot[0], p->slot[1], p->total, u->gscale, u->lr, (float)u->o->beta2,
+                     (float)u->o->beta1, (float)u->o->eps, u->threads);
 }
 
 pp_status ppi_optim_step(const ppi_optim_options *o, ppi_params *p, const ppi_backend *be, int64_t step, int threads, double *grad_norm) {

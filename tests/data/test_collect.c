@@ -77,6 +77,22 @@ static void collects(void **state) {
     assert_fails(ppi_collect(&options, NULL), PP_ERR_EXISTS, "complete");
 }
 
+/* Datasets of arcade games hold planes, whatever view is asked for. */
+static void pictures_are_stored_as_planes(void **state) {
+    (void)state;
+    ppi_env_options env;
+    ppi_collect_options planes = base_options("planes", 300);
+    ppi_collect_options grey = base_options("grey", 300);
+    ppi_env_options_default(&env);
+    snprintf(env.view, sizeof env.view, "grey84");
+    grey.env_options = &env;
+    assert_ok(ppi_dir_remove("planes"));
+    assert_ok(ppi_dir_remove("grey"));
+    assert_ok(ppi_collect(&planes, NULL));
+    assert_ok(ppi_collect(&grey, NULL));
+    assert_same_files("planes", "grey");
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     ppi_collect_options one = base_options("one", 700);
@@ -227,6 +243,7 @@ static void options_parse(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(collects),
+        cmocka_unit_test(pictures_are_stored_as_planes),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(killed_and_resumed),
         cmocka_unit_test(disk_full_and_resumed),

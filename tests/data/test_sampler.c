@@ -181,6 +181,7 @@ static void same_batches_always(void **state) {
     ppi_dataset *again[2];
     ppi_sampler *s = NULL;
     ppi_sampler *ahead = NULL;
+    ppi_sampler *many = NULL;
     ppi_sampler_options options;
     write_games(d);
     assert_ok(ppi_dataset_open(&again[0], "one"));
@@ -190,6 +191,9 @@ static void same_batches_always(void **state) {
     assert_ok(ppi_sampler_create(&s, d, 2, &options));
     assert_ok(ppi_sampler_create(&ahead, again, 2, &options));
     assert_ok(ppi_sampler_prefetch(ahead, 16));
+    options.workers = 3;
+    assert_ok(ppi_sampler_create(&many, again, 2, &options));
+    assert_ok(ppi_sampler_prefetch(many, 16));
     ppi_batch x = batch_new(16, 4, 6, 1);
     ppi_batch y = batch_new(16, 4, 6, 1);
     /* In order, and with jumps as after a resume. */
@@ -198,7 +202,11 @@ static void same_batches_always(void **state) {
         assert_ok(ppi_sampler_next(s, steps[i], &x));
         assert_ok(ppi_sampler_next(ahead, steps[i], &y));
         assert_same_batch(&x, &y);
+        memset(y.obs, 1, (size_t)(16 * 4 * 36));
+        assert_ok(ppi_sampler_next(many, steps[i], &y));
+        assert_same_batch(&x, &y);
     }
+    ppi_sampler_destroy(many);
     assert_ok(ppi_sampler_next(s, 3, &x));
     assert_ok(ppi_sampler_next(s, 4, &y));
     assert_memory_not_equal(x.action, y.action, 64 * sizeof *x.action);
@@ -339,30 +347,71 @@ static void memory_is_bounded(void **state) {
     ppi_sampler_options options;
     test_write("big", &meta, steps, 4);
     assert_ok(ppi_dataset_open(&d, "big"));
-    ppi_sampler_options_default(&options);
-    options.memory_mb = 3;
-    assert_ok(ppi_sampler_create(&small, &d, 1, &options));
-    options.memory_mb = 64;
-    assert_ok(ppi_sampler_create(&large, &d, 1, &options));
-    assert_ok(ppi_sampler_prefetch(small, 16));
     ppi_batch x = batch_new(16, 4, 84, 1);
     ppi_batch y = batch_new(16, 4, 84, 1);
-    for (int64_t step = 0; step < 60; step++) {
-        assert_ok(ppi_sampler_next(small, step, &x));
-        assert_ok(ppi_sampler_next(large, step, &y));
-        assert_same_batch(&x, &y);
-        assert_true(ppi_sampler_memory(small) <= 3 << 20);
+    for (int workers = 1; workers <= 3; workers++) {
+        ppi_sampler_options_default(&options);
+        options.memory_mb = 64;
+        assert_ok(ppi_sampler_create(&large, &d, 1, &options));
+        options.memory_mb = 3;
+        options.workers = workers;
+        assert_ok(ppi_sampler_create(&small, &d, 1, &options));
+        assert_ok(ppi_sampler_prefetch(small, 16));
+        for (int64_t step = 0; step < 60 / workers; step++) {
+            assert_ok(ppi_sampler_next(small, step, &x));
+            assert_ok(ppi_sampler_next(large, step, &y));
+            assert_same_batch(&x, &y);
+            assert_true(ppi_sampler_memory(small) <= 3 << 20);
+        }
+        assert_true(ppi_sampler_memory(large) > 8 << 20);
+        ppi_sampler_destroy(small);
+        ppi_sampler_destroy(large);
     }
-    assert_true(ppi_sampler_memory(large) > 8 << 20);
-    ppi_sampler_destroy(small);
-    ppi_sampler_destroy(large);
-    /* The batch ahead does not fit beside the least number of blocks. */
+    /* The batch ahead does not fit beside the least number of blocks, nor do many stored ones. */
     options.memory_mb = 1;
+    options.workers = 1;
     assert_ok(ppi_sampler_create(&small, &d, 1, &options));
     assert_fails(ppi_sampler_prefetch(small, 64), PP_ERR_NO_MEMORY, "data.memory 1 MB");
     ppi_sampler_destroy(small);
+    options.workers = 4;
+    assert_fails(ppi_sampler_create(&small, &d, 1, &options), PP_ERR_NO_MEMORY, "being decoded");
     batch_free(&x);
     batch_free(&y);
+    ppi_dataset_close(d);
+}
+
+/* A stored block that is no zlib stream: whoever decodes it, the batch fails with its name, and
+ * fails again. */
+static void blocks_that_do_not_decode(void **state) {
+    (void)state;
+    ppi_store_meta meta = test_meta("t/bad-v0", "t", 6, 1);
+    const int64_t steps[1] = {30};
+    const ppi_step_row rows[7] = {{.action = 3}, {.action = 3}, {.action = 3}, {.action = 3},
+                                  {.action = 3}, {.action = 3}, {.action = 3, .terminated = 1}};
+    ppi_store *store = NULL;
+    ppi_dataset *d = NULL;
+    ppi_sampler *s = NULL;
+    ppi_sampler_options options;
+    test_write("bad", &meta, steps, 1);
+    assert_ok(ppi_store_create(&store, "bad", &meta, 1));
+    assert_ok(ppi_store_episode_begin(store, 9, 7));
+    assert_ok(ppi_store_block(store, "no zlib stream", 14, 8));
+    assert_ok(ppi_store_rows(store, rows, 7));
+    assert_ok(ppi_store_episode_end(store));
+    assert_ok(ppi_store_commit(store));
+    assert_ok(ppi_dataset_open(&d, "bad"));
+    ppi_batch b = batch_new(64, 4, 6, 1);
+    for (int workers = 1; workers <= 3; workers++) {
+        ppi_sampler_options_default(&options);
+        options.workers = workers;
+        assert_ok(ppi_sampler_create(&s, &d, 1, &options));
+        for (int64_t step = 0; step < 3; step++) {
+            assert_fails(ppi_sampler_next(s, step, &b), PP_ERR_CORRUPT,
+                         "main_data.hdf5: episode_1/observations row 0");
+        }
+        ppi_sampler_destroy(s);
+    }
+    batch_free(&b);
     ppi_dataset_close(d);
 }
 
@@ -434,6 +483,7 @@ int main(void) {
         cmocka_unit_test(same_batches_always),   cmocka_unit_test(shifts_repeat_edges),
         cmocka_unit_test(shift_is_shared),       cmocka_unit_test(cut_episodes_stay_out),
         cmocka_unit_test(shares),                cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(blocks_that_do_not_decode),
         cmocka_unit_test(shapes_must_agree),     cmocka_unit_test(cache_forgets_the_oldest),
         cmocka_unit_test(options_parse),
     };

@@ -1,6 +1,8 @@
 /* Saved states: the same future after loading, and damaged ones refused or harmless. */
 #include "env/arcade_test.h"
 
+#include "env/arcade/seaquest.h"
+
 /* Checksum of the next 200 steps of uniform play. */
 static uint32_t future(arcade *a, uint32_t x) {
     uint32_t crc = 0;
@@ -147,11 +149,60 @@ static void test_planted_damage(void **state) {
     }
 }
 
+/* The state of a submarine under way in which nothing new comes within a step. */
+static ppi_seaquest quiet_sea(void) {
+    return (ppi_seaquest){.x = 5,
+                          .y = 3,
+                          .oxygen = 100,
+                          .spawn_speed = 20,
+                          .enemy_timer = 20,
+                          .diver_timer = 30,
+                          .move_speed = 5};
+}
+
+/* Seaquest removes "by value": of equal twins the one with the lower number goes, and the one that
+ * was handled slides down a place and is handled again. A third thing between them shows which. */
+static void test_seaquest_twins(void **state) {
+    (void)state;
+    const ppi_arcade_game *game = &ppi_arcade_seaquest;
+    ppi_arcade_run run = {0};
+    const ppi_seaquest_thing diver = {.x = 5, .y = 3, .timer = 2};
+    const ppi_seaquest_thing far_diver = {.x = 1, .y = 6, .timer = 2};
+    ppi_seaquest s = quiet_sea();
+    s.divers = 5; /* room for one of the twins */
+    s.swimmers = (ppi_seaquest_list){.count = 3, .at = {diver, far_diver, diver}};
+    assert_int_equal(game->step(&s, &run, PPI_SUITE_N), 0);
+    assert_int_equal(run.terminated, 0);
+    assert_int_equal(s.divers, 6);
+    assert_int_equal(s.swimmers.count, 2);
+    assert_int_equal(s.swimmers.at[0].x, 1);
+    assert_int_equal(s.swimmers.at[0].timer, 1);
+    assert_int_equal(s.swimmers.at[1].x, 5); /* handled again: its timer went down */
+    assert_int_equal(s.swimmers.at[1].timer, 1);
+
+    /* The last bullet moves onto the fish and equals the first one, which has not moved yet. */
+    const ppi_seaquest_thing ahead = {.x = 4, .y = 5, .right = 1};
+    const ppi_seaquest_thing behind = {.x = 3, .y = 5, .right = 1};
+    const ppi_seaquest_thing other = {.x = 2, .y = 7, .right = 1};
+    const ppi_seaquest_thing fish = {.x = 4, .y = 5, .timer = 3};
+    s = quiet_sea();
+    s.friendly = (ppi_seaquest_list){.count = 3, .at = {ahead, other, behind}};
+    s.fish = (ppi_seaquest_list){.count = 1, .at = {fish}};
+    assert_int_equal(game->step(&s, &run, PPI_SUITE_N), 1);
+    assert_int_equal(s.fish.count, 0);
+    assert_int_equal(s.friendly.count, 2);
+    assert_int_equal(s.friendly.at[0].x, 3);
+    assert_int_equal(s.friendly.at[0].y, 7);
+    assert_int_equal(s.friendly.at[1].x, 5); /* handled again: two cells in one step */
+    assert_int_equal(s.friendly.at[1].y, 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_save),
         cmocka_unit_test(test_damaged_states),
         cmocka_unit_test(test_planted_damage),
+        cmocka_unit_test(test_seaquest_twins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

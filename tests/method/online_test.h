@@ -14,6 +14,7 @@ typedef struct online_test_agent {
     const char *method, *size;
     ppi_obs_spec obs;
     ppi_action_spec actions;
+    int threads; /* 0 = 1 */
     const char *options[2 * ONLINE_TEST_OPTIONS];
 } online_test_agent;
 
@@ -42,7 +43,7 @@ static inline pp_status online_test_try(ppi_agent **out, const online_test_agent
                                   .actions = t->actions,
                                   .games = 1,
                                   .seed = 7,
-                                  .threads = 1};
+                                  .threads = t->threads > 0 ? t->threads : 1};
     return ppi_agent_create(out, &cfg);
 }
 

@@ -144,7 +144,11 @@ static void c51(void **state) {
 /* ---- impala ---- */
 
 static pp_status update_impala(ppi_agent *a, ppi_metrics *out) {
-    return ppi_impala_update((ppi_impala_agent *)a, out);
+    ppi_impala_agent *agent = (ppi_impala_agent *)a;
+    PPI_TRY(ppi_impala_update(agent));
+    out->count = 0;
+    ppi_metrics_add(out, "losses/total", agent->figures.total);
+    return PP_OK;
 }
 
 static void impala(void **state) {
@@ -159,11 +163,11 @@ static void impala(void **state) {
     ppi_agent_params_changed(agent);
     bits(a->train.frames, "frames", STREAMS * (UNROLL + 1) * H * W * C);
     for (int i = 0; i < STREAMS * UNROLL; i++) {
-        a->action[i] = pick("action", i, ACTIONS);
-        a->log_mu[i] = (float)((double)(float)hashed("log_mu", i) - 1.2);
-        a->reward[i] = (float)hashed("reward", i);
-        a->discount[i] = i % 7 == 4 ? 0 : 0.99f;
-        a->cut[i] = i % 14 == 4;
+        a->played.action[i] = pick("action", i, ACTIONS);
+        a->played.log_mu[i] = (float)((double)(float)hashed("log_mu", i) - 1.2);
+        a->played.reward[i] = (float)hashed("reward", i);
+        a->played.discount[i] = i % 7 == 4 ? 0 : 0.99f;
+        a->played.cut[i] = i % 14 == 4;
     }
     check_run(agent, "impala", update_impala);
     ppi_agent_destroy(agent);

@@ -43,6 +43,7 @@ static const char *const c51_quick[] = {"c51.start",
                                         NULL};
 static const char *const impala_quick[] = {"impala.unroll", "7", NULL};
 static const char *const lstm_quick[] = {"impala.unroll", "7", "impala.lstm", "8", NULL};
+static const char *const turns_quick[] = {"impala.unroll", "7", "impala.lag", "0", NULL};
 static const char *const qlambda_quick[] = {"qlambda.rollout",
                                             "12",
                                             "qlambda.overlap",
@@ -131,12 +132,14 @@ static void hand_back(ppi_agent *a, int64_t played) {
 }
 
 /* Runs `steps`, saves after `cut`; a second agent goes on from there with the same environments. */
-static void check_resume(const char *method, const char *size, const char *const *options, int cut,
-                         int steps) {
-    const online_test_agent t = catcher(method, size, options);
+static void check_resume_on(int threads, const char *method, const char *size,
+                            const char *const *options, int cut, int steps) {
+    online_test_agent t = catcher(method, size, options);
+    t.threads = threads;
     online_test_run r;
     ppi_metrics m;
     ppi_buf state = {0};
+    ppi_buf end = {0};
     ppi_buf env[KEPT_STREAMS] = {{0}};
     ppi_agent *a = online_test_make(&t);
     ppi_agent *b = online_test_make(&t);
@@ -164,14 +167,23 @@ static void check_resume(const char *method, const char *size, const char *const
         CHECK_OK(ppi_vec_load_state(r.vec, s, env[s].data, env[s].len));
     for (int i = cut; i < steps; i++) online_test_step(&r, &m);
     assert_int_equal(l->updates(a), l->updates(b));
+    CHECK_OK(l->save(a, &end)); /* ends what is at work */
+    CHECK_OK(l->save(b, &end));
+    assert_memory_equal(end.data, end.data + end.len / 2, end.len / 2);
     assert_memory_equal(a->params->master, b->params->master,
                         (size_t)a->params->total * sizeof(float));
     assert_int_equal(l->load(b, state.data, state.len - 1), PP_ERR_CORRUPT);
     for (int s = 0; s < KEPT_STREAMS; s++) ppi_buf_free(&env[s]);
     ppi_buf_free(&state);
+    ppi_buf_free(&end);
     online_test_close(&r);
     ppi_agent_destroy(a);
     ppi_agent_destroy(b);
+}
+
+static void check_resume(const char *method, const char *size, const char *const *options, int cut,
+                         int steps) {
+    check_resume_on(1, method, size, options, cut, steps);
 }
 
 static void resuming_changes_nothing(void **state) {
@@ -181,8 +193,99 @@ static void resuming_changes_nothing(void **state) {
     check_resume("c51", "arcade", c51_quick, 301, 400);
     check_resume("impala", "arcade", impala_quick, 100, 200); /* inside an unroll */
     check_resume("impala", "arcade", lstm_quick, 101, 150);
+    check_resume("impala", "arcade", turns_quick, 100, 150);
+    check_resume("impala", "arcade", impala_quick, 98, 150); /* between two unrolls */
+    check_resume_on(2, "impala", "arcade", lstm_quick, 101, 150);
     check_resume("qlambda", "small", qlambda_quick, 61, 120);
     check_resume("qlambda", "small", qlambda_quick, 167, 220);
+}
+
+/* ---- threads ---- */
+
+/* Learns for a while on so many threads; everything that is saved, the parameters behind it. */
+static ppi_buf played_on(int threads, const char *const *options) {
+    online_test_agent t = catcher("impala", "arcade", options);
+    t.threads = threads;
+    online_test_run r;
+    ppi_metrics m;
+    ppi_buf out = {0};
+    ppi_agent *a = online_test_make(&t);
+    const ppi_learner_calls *l = a->method->learner;
+    online_test_open(&r, a, "arcade/catch", 4);
+    CHECK_OK(online_test_begin(a, 4, 800));
+    assert_int_equal(l->busy_threads(a), threads > 1 ? 1 : 0);
+    for (int i = 0; i < 120; i++) {
+        online_test_step(&r, &m);
+        assert_int_equal(m.count > 0, i % 7 == 6 && i > 6); /* an unroll behind */
+    }
+    CHECK_OK(l->save(a, &out));
+    CHECK_OK(ppi_buf_append(&out, a->params->master, (size_t)a->params->total * sizeof(float)));
+    online_test_close(&r);
+    ppi_agent_destroy(a);
+    return out;
+}
+
+/* Updates made beside the playing are those of one thread. */
+static void threads_do_not_matter(void **state) {
+    (void)state;
+    const char *const *const options[] = {impala_quick, lstm_quick};
+    for (int k = 0; k < 2; k++) {
+        ppi_buf one = played_on(1, options[k]);
+        for (int threads = 2; threads <= 3; threads++) {
+            ppi_buf more = played_on(threads, options[k]);
+            assert_int_equal(one.len, more.len);
+            assert_memory_equal(one.data, more.data, one.len);
+            ppi_buf_free(&more);
+        }
+        ppi_buf_free(&one);
+    }
+}
+
+/* A learner that asks for more threads than the run has; one destroyed while it is at work. */
+static void learner_threads_are_checked(void **state) {
+    (void)state;
+    const char *const options[] = {"impala.learner-threads", "3", "impala.unroll", "2", NULL};
+    online_test_agent t = catcher("impala", "arcade", options);
+    online_test_run r;
+    ppi_metrics m;
+    t.threads = 2;
+    ppi_agent *a = online_test_make(&t);
+    CHECK_FAILS(online_test_begin(a, 4, 1000), PP_ERR_ARGUMENT, "at most the 2 of --threads");
+    ppi_agent_destroy(a);
+    t.threads = 4;
+    a = online_test_make(&t);
+    online_test_open(&r, a, "arcade/catch", 4);
+    CHECK_OK(online_test_begin(a, 4, 1000));
+    for (int i = 0; i < 4; i++) online_test_step(&r, &m);
+    online_test_close(&r);
+    ppi_agent_destroy(a);
+}
+
+/* What an update in the background meets is told by the next call that waits for it. */
+static void background_failures_arrive(void **state) {
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        online_test_agent t = catcher("impala", "arcade", impala_quick);
+        online_test_run r;
+        ppi_metrics m;
+        ppi_buf out = {0};
+        t.threads = threads;
+        ppi_agent *a = online_test_make(&t);
+        const ppi_learner_calls *l = a->method->learner;
+        online_test_open(&r, a, "arcade/catch", 4);
+        CHECK_OK(online_test_begin(a, 4, 4000));
+        const ppi_param *head = &a->params->item[ppi_params_find(a->params, "head/b")];
+        for (int i = 0; i < 6; i++) online_test_step(&r, &m);
+        a->params->master[head->offset] = NAN;
+        ppi_agent_params_changed(a);
+        online_test_step(&r, &m);
+        CHECK_FAILS(l->save(a, &out), PP_ERR_NUMERIC, "update 0: the loss");
+        assert_int_equal(l->updates(a), 0);
+        assert_int_equal(out.len, 0);
+        ppi_buf_free(&out);
+        online_test_close(&r);
+        ppi_agent_destroy(a);
+    }
 }
 
 /* ---- several games ---- */
@@ -344,10 +447,17 @@ static void rewards_are_shaped(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dqn_learns_catch),         cmocka_unit_test(impala_learns_catch),
-        cmocka_unit_test(resuming_changes_nothing), cmocka_unit_test(games_keep_to_their_actions),
-        cmocka_unit_test(players_do_not_matter),    cmocka_unit_test(mistakes_are_named),
-        cmocka_unit_test(bad_numbers_stop_the_run), cmocka_unit_test(rewards_are_shaped),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(learner_threads_are_checked),
+        cmocka_unit_test(background_failures_arrive),
+        cmocka_unit_test(dqn_learns_catch),
+        cmocka_unit_test(impala_learns_catch),
+        cmocka_unit_test(resuming_changes_nothing),
+        cmocka_unit_test(games_keep_to_their_actions),
+        cmocka_unit_test(players_do_not_matter),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(bad_numbers_stop_the_run),
+        cmocka_unit_test(rewards_are_shaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

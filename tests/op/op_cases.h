@@ -351,6 +351,7 @@ static const op_case op_large_cases[] = {
     {"permute", build_permute, {4, 33, 8, 48}},
     {"slice", build_slice, {40, 39, 100, 1, 30, 1}},
     {"reduce_row", build_reduce_row, {5, 99, 130}},
+    {"reduce_row", build_reduce_row, {3, 4001, 19}},
     {"linear", build_linear, {150, 96, 300, PPI_ACT_GELU_TANH, 1}},
     {"linear", build_linear, {150, 97, 301, PPI_ACT_RELU, 1}},
     {"act", build_act, {300, 131, PPI_ACT_GELU_ERF}},

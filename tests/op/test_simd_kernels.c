@@ -562,6 +562,8 @@ static flat_state flat_run(const ppi_flat_kernels *f) {
             2);
     f->lamb_update(s.u, s.p, s.g, s.m, s.v, FLAT_N, 0.5f, 0.9f, 0.999f, 1e-6f, 0.01f, 0.5f, 0.3f,
                    &s.sums[0], &s.sums[1], 2);
+    f->rmsprop(s.p, s.b, s.g, s.m, s.v, FLAT_N, 0.5f, 1e-3f, 0.99f, 0.9f, 0.01f, 2);
+    for (int i = 0; i < FLAT_N; i++) assert_int_equal(s.b[i], ppi_bf16_from_f32(s.p[i]));
     f->apply(s.p, s.b, s.u, 0.03f, FLAT_N, 2);
     s.sums[2] = f->sum_squares(s.p, FLAT_N, 2);
     f->scale(s.m, -3.0f, FLAT_N, 2);
@@ -574,9 +576,19 @@ static void flat_free(flat_state *s) {
     ppi_aligned_free(s->b);
 }
 
+/* With eps 0 an element that never had a gradient stays where it is. */
+static void rmsprop_check_rest(const ppi_flat_kernels *f) {
+    float p[5] = {1, 2, 3, 4, 5}, g[5] = {0, 1, 0, -1, 0}, m[5] = {0}, v[5] = {0};
+    f->rmsprop(p, NULL, g, m, v, 5, 1.0f, 0.1f, 0.99f, 0.0f, 0.0f, 1);
+    for (int i = 0; i < 5; i++)
+        assert_true(fabsf(p[i] - ((float)(i + 1) - g[i])) <= 1e-4f); /* lr / sqrt(0.01) = 1 */
+}
+
 static void flat_check(const ppi_flat_kernels *f) {
     flat_state want = flat_run(ppi_cpu_reference_backend()->flat);
     flat_state got = flat_run(f);
+    rmsprop_check_rest(f);
+    rmsprop_check_rest(ppi_cpu_reference_backend()->flat);
     for (int i = 0; i < FLAT_N; i++) {
         assert_true(fabsf(want.p[i] - got.p[i]) <= 2e-5f * fmaxf(1.0f, fabsf(want.p[i])));
         assert_true(fabsf(want.v[i] - got.v[i]) <= 1e-6f);

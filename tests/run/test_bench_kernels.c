@@ -75,7 +75,7 @@ static void json_lines_are_json(void **state) {
         rows += strstr(line, "\"check\":\"ok\"") != NULL;
         ppi_json_free(v);
     }
-    assert_int_equal(rows, 7);
+    assert_int_equal(rows, 8);
     ppi_buf_free(&l.text);
 }
 

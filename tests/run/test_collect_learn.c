@@ -197,6 +197,68 @@ static void tasks_must_not_overlap(void **state) {
     assert_false(ppi_dir_exists("wrong"));
 }
 
+/* With a policy, environment i plays task i mod n of the side; the groups say which. */
+static void policies_play_tasks(void **state) {
+    static const char *const named[] = {"env=dark/room", "steps=240",        "envs=4",
+                                        "tasks=all",     "task-ids=7,30,80", NULL};
+    static const char *const side[] = {"env=dark/room", "steps=160",        "envs=3",
+                                       "tasks=test",    "env.split-seed=2", NULL};
+    static const char *const none[] = {"env=arcade/catch", "steps=20", "tasks=train", NULL};
+    static const int64_t want[] = {7, 30, 80, 7};
+    ppi_dataset *set = NULL;
+    ppi_buf text = {0};
+    ppi_tasks test;
+    (void)state;
+    OK(ppi_dir_remove("chosen"));
+    OK(collect("", "chosen", "1", named, NULL));
+    OK(ppi_dataset_open(&set, "chosen/dark/room/random-v0"));
+    assert_int_equal(ppi_dataset_info(set)->episodes, 12); /* three of 20 steps each */
+    assert_int_equal(ppi_dataset_meta(set)->env_task_count, 4);
+    assert_memory_equal(ppi_dataset_meta(set)->env_tasks, want, sizeof want);
+    const ppi_inspect_options fourth = {.history = -1, .episode = 3, .count = 1, .json = true};
+    OK(ppi_dataset_inspect(set, &fourth, &text));
+    assert_non_null(strstr(ppi_buf_text(&text), "\"task\": 30"));
+    ppi_buf_free(&text);
+    ppi_dataset_close(set);
+    OK(ppi_dir_remove("chosen"));
+    OK(collect("", "chosen", "1", side, NULL));
+    OK(ppi_tasks_split(&test, "dark/room", PPI_TASKS_TEST, 2));
+    OK(ppi_dataset_open(&set, "chosen/dark/room/random-v0"));
+    assert_string_equal(ppi_dataset_meta(set)->tasks, "test");
+    assert_int_equal(ppi_dataset_meta(set)->split_seed, 2);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ppi_dataset_meta(set)->env_tasks[i], test.task[i]);
+    }
+    ppi_dataset_close(set);
+    ppi_tasks_free(&test);
+    FAILS(collect("", "chosen", "1", none, NULL), PP_ERR_ARGUMENT, "arcade/catch");
+    FAILS(collect("", "chosen", "1", side, "append"), PP_ERR_EXISTS, "seed");
+}
+
+/* What a learner sees as pictures is stored as planes, and a killed collection goes on exactly: its
+ * replay is painted from the journal. */
+static void pictures_are_stored_as_planes(void **state) {
+    static const char *const options[] = {
+        "env=arcade/catch", "env.view=grey84",     "steps=96",
+        "envs=2",           "dqn.start=16",        "replay.capacity=60",
+        "dqn.batch=4",      "checkpoint.every=24", NULL};
+    ppi_dataset *set = NULL;
+    (void)state;
+    OK(ppi_dir_remove("grey"));
+    OK(ppi_dir_remove("grey-killed"));
+    OK(collect("dqn", "grey", "1", options, NULL));
+    OK(ppi_dataset_open(&set, "grey/arcade/catch/dqn-v0"));
+    const pp_dataset_info *info = ppi_dataset_info(set);
+    assert_int_equal(info->height, 10);
+    assert_int_equal(info->width, 5);
+    assert_string_equal(ppi_dataset_meta(set)->view, "planes");
+    ppi_dataset_close(set);
+    const int64_t count = count_of("dqn", options, PPI_FAULT_RENAME);
+    kill_at("dqn", "grey-killed", options, PPI_FAULT_RENAME, count / 2);
+    OK(collect("dqn", "grey-killed", "1", options, "resume"));
+    assert_same_set("grey", "grey-killed", "arcade/catch/dqn-v0");
+}
+
 static void lengths_have_defaults(void **state) {
     static const char *const bandit[] = {"env=bandit/train", "histories=7", NULL};
     static const char *const unknown[] = {"env=arcade/catch", NULL};
@@ -251,6 +313,8 @@ int main(void) {
         cmocka_unit_test(ids_are_not_reused),
         cmocka_unit_test(new_seeds_are_appended),
         cmocka_unit_test(tasks_must_not_overlap),
+        cmocka_unit_test(policies_play_tasks),
+        cmocka_unit_test(pictures_are_stored_as_planes),
         cmocka_unit_test(lengths_have_defaults),
         cmocka_unit_test(full_disk_keeps_what_is_finished),
         cmocka_unit_test(bad_options),

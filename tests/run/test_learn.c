@@ -155,6 +155,51 @@ static void boards_are_padded(void **state) {
     ppi_learn_games_free(&b.games);
 }
 
+/* A learner that wants pictures plays planes and sees what the environment itself would paint. */
+static void pictures_are_painted_from_planes(void **state) {
+    static const int64_t none[3] = {0, 0, 0};
+    static const char *const names[] = {"arcade/breakout", "arcade/freeway"};
+    char list[2][PP_ENV_ID_BYTES] = {"arcade/breakout", "arcade/freeway"};
+    const uint64_t seeds[] = {5, 6};
+    bench b;
+    ppi_learn *l = NULL;
+    ppi_vec *shown = NULL;
+    (void)state;
+    make_bench(&b, names, 2, 1);
+    ppi_learn_games_free(&b.games);
+    snprintf(b.env.view, sizeof b.env.view, "grey84");
+    OK(ppi_learn_games_open(&b.games, list, 2, &b.env, none));
+    assert_int_equal(b.games.obs.h, 84);
+    assert_int_equal(b.games.obs.type, PP_OBS_IMAGE);
+    assert_string_equal(b.games.obs.view, "grey84");
+    for (int g = 0; g < 2; g++) assert_string_equal(b.games.spec[g].view, "planes");
+    OK(ppi_vec_open(&shown, &(ppi_vec_config){.ids = names,
+                                              .count = 2,
+                                              .options = &b.env,
+                                              .threads = 1,
+                                              .autoreset = PPI_AUTORESET_SAME_STEP}));
+    OK(ppi_learn_open(&l, &b.config));
+    OK(ppi_vec_reset_all(shown, seeds));
+    int ends = 0;
+    for (int t = 0; t < 150; t++) {
+        OK(ppi_learn_play(l));
+        const ppi_learn_step *step = ppi_learn_last(l);
+        OK(ppi_vec_step(shown, step->action, NULL));
+        assert_memory_equal(step->next_obs, ppi_vec_obs(shown), 2 * 84 * 84);
+        for (int g = 0; g < 2; g++) {
+            if (!step->terminated[g] && !step->truncated[g]) continue;
+            assert_memory_equal(step->final_obs + g * 84 * 84,
+                                ppi_vec_final_obs(shown) + g * 84 * 84, 84 * 84);
+            ends++;
+        }
+        OK(ppi_learn_update(l));
+    }
+    assert_true(ends > 0);
+    ppi_learn_close(l);
+    ppi_vec_destroy(shown);
+    ppi_learn_games_free(&b.games);
+}
+
 static void games_that_cannot_share_a_network(void **state) {
     static const int64_t none[3] = {0, 0, 0};
     static const int64_t small[3] = {8, 8, 4};
@@ -413,6 +458,7 @@ int main(void) {
         cmocka_unit_test(streams_are_what_the_games_play),
         cmocka_unit_test(learners_are_told_their_setting),
         cmocka_unit_test(boards_are_padded),
+        cmocka_unit_test(pictures_are_painted_from_planes),
         cmocka_unit_test(games_that_cannot_share_a_network),
         cmocka_unit_test(statistics_count_the_last_episodes),
         cmocka_unit_test(state_restores_everything),

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/background.h"
 #include "base/mem.h"
 #include "base/threads.h"
 
@@ -120,6 +121,35 @@ static void bad_requests_fail(void **state) {
     ppi_fault_clear();
 }
 
+static void add_one(void *ctx) {
+    int64_t *sum = ctx;
+    sum[0]++;
+}
+
+/* Each piece of work is done once, in order, whether there is a thread or not. */
+static void background_work_is_done(void **state) {
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        ppi_background *b = NULL;
+        int64_t sum = 0;
+        if (k == 1) CHECK_OK(ppi_background_create(&b));
+        ppi_background_wait(b);
+        for (int64_t i = 1; i <= 200; i++) {
+            ppi_background_start(b, add_one, &sum);
+            ppi_background_wait(b);
+            assert_int_equal(sum, i);
+        }
+        ppi_background_start(b, add_one, &sum);
+        ppi_background_destroy(b);
+        assert_int_equal(sum, 201);
+    }
+    ppi_background *b = NULL;
+    ppi_fault_set(PPI_FAULT_ALLOC, 1);
+    assert_int_equal(ppi_background_create(&b), PP_ERR_NO_MEMORY);
+    ppi_fault_clear();
+    assert_null(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_index_runs_once),
@@ -128,6 +158,7 @@ int main(void) {
         cmocka_unit_test(callers_take_turns),
         cmocka_unit_test(no_pool_runs_inline),
         cmocka_unit_test(bad_requests_fail),
+        cmocka_unit_test(background_work_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,19 @@ static void lamb_update(float *u, const float *p, const float *g, float *m, floa
     *u_sq = us;
 }
 
+static void rmsprop(float *p, uint16_t *pb, const float *g, float *m, float *v, int64_t n, float gscale, float lr, float decay,
+                    float momentum, float eps, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < n; i++) {
+        const float step = g[i] * gscale;
+        v[i] = decay * v[i] + (1.0f - decay) * step * step;
+        const float root = sqrtf(v[i] + eps);
+        m[i] = momentum * m[i] + (root > 0.0f ? lr * step / root : 0.0f);
+        p[i] -= m[i];
+        if (pb) pb[i] = ppi_bf16_from_f32(p[i]);
+    }
+}
+
 static void apply(float *p, uint16_t *pb, const float *u, float a, int64_t n, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < n; i++) {
@@ -74,5 +87,6 @@ const ppi_flat_kernels ppi_ref_flat = {
     .first_nonfinite = first_nonfinite,
     .adam = adam,
     .lamb_update = lamb_update,
+    .rmsprop = rmsprop,
     .apply = apply,
 };

@@ -407,11 +407,13 @@ static bool reduce_accepts(const ppi_kernel_args *a) {
 /* Rows summed in registers before their sum is added to the result: as many streams as the hardware
    follows, and few enough additions in a row to keep the error small. */
 enum { REDUCE_GROUP = 16 };
+/* Rows of a block: more of them are summed block by block with the rounding error carried along, so
+ * that the error does not grow with their number. Columns that a block's sum is kept for. */
+enum { REDUCE_BLOCK = 256, REDUCE_PANEL = 512 };
 
-/* Rows r0..r1-1 of `vecs` vectors of columns at `col`, added to y unless these are the first rows.
- */
+/* y = the sum of rows r0..r1-1 of `vecs` vectors of columns at x, added to y unless `first`. */
 VFN void reduce_group(float *y, const void *x, const ppi_dtype t, const int vecs, int64_t r0,
-                      int64_t r1, int64_t width, int64_t col) {
+                      int64_t r1, int64_t width, int64_t col, bool first) {
     vf s[4];
 #pragma GCC unroll 4
     for (int k = 0; k < vecs; k++) s[k] = v_get(x, t, r0 * width + col + k * VW);
@@ -421,17 +423,17 @@ VFN void reduce_group(float *y, const void *x, const ppi_dtype t, const int vecs
     }
 #pragma GCC unroll 4
     for (int k = 0; k < vecs; k++) {
-        float *to = y + col + k * VW;
-        v_store(to, r0 > 0 ? v_add(v_load(to), s[k]) : s[k]);
+        float *to = y + k * VW;
+        v_store(to, first ? s[k] : v_add(v_load(to), s[k]));
     }
 }
 
 /* The same for the last n < VW columns. */
 VFN void reduce_group_tail(float *y, const void *x, const ppi_dtype t, int64_t r0, int64_t r1,
-                           int64_t width, int64_t col, int64_t n) {
+                           int64_t width, int64_t col, int64_t n, bool first) {
     vf s = v_get_n(x, t, r0 * width + col, n);
     for (int64_t r = r0 + 1; r < r1; r++) s = v_add(s, v_get_n(x, t, r * width + col, n));
-    v_store_n(y + col, r0 > 0 ? v_add(v_load_n(y + col, n), s) : s, n);
+    v_store_n(y, first ? s : v_add(v_load_n(y, n), s), n);
 }
 
 static float reduce_run_sum(const void *x, ppi_dtype t, int64_t from, int64_t n) {
@@ -447,15 +449,45 @@ static float reduce_run_sum(const void *x, ppi_dtype t, int64_t from, int64_t n)
     return (float)total;
 }
 
-/* Columns r of a [rows, width] matrix summed into y, whole rows of them at a time. */
+/* y[0..n-1] = the sum of rows r0..r1-1 of the columns from `col` on, whole rows at a time. */
+VFN void reduce_block(float *y, const void *x, const ppi_dtype t, int64_t r0, int64_t r1,
+                      int64_t width, int64_t col, int64_t n) {
+    for (int64_t at = r0; at < r1; at += REDUCE_GROUP) {
+        const int64_t to = ppi_min64(r1, at + REDUCE_GROUP);
+        const bool first = at == r0;
+        int64_t c = 0;
+        for (; c + 4 * VW <= n; c += 4 * VW)
+            reduce_group(y + c, x, t, 4, at, to, width, col + c, first);
+        for (; c + VW <= n; c += VW) reduce_group(y + c, x, t, 1, at, to, width, col + c, first);
+        if (c < n) reduce_group_tail(y + c, x, t, at, to, width, col + c, n - c, first);
+    }
+}
+
+/* y += sum; lost [n] is what the roundings so far have added to y beyond the sum (Kahan). */
+VFN void reduce_carry(float *y, float *lost, const float *sum, int64_t n) {
+    for (int64_t i = 0; i < n; i += VW) {
+        const int64_t left = ppi_min64(VW, n - i);
+        const vf old = v_load_n(y + i, left);
+        const vf add = v_sub(v_load(sum + i), v_load(lost + i));
+        const vf now = v_add(old, add);
+        v_store(lost + i, v_sub(v_sub(now, old), add));
+        v_store_n(y + i, now, left);
+    }
+}
+
+/* Columns r of a [rows, width] matrix summed into y. */
 VFN void reduce_columns(float *y, const void *x, const ppi_dtype t, int64_t rows, int64_t width,
                         ppi_range r) {
-    for (int64_t r0 = 0; r0 < rows; r0 += REDUCE_GROUP) {
-        const int64_t r1 = ppi_min64(rows, r0 + REDUCE_GROUP);
-        int64_t c = r.from;
-        for (; c + 4 * VW <= r.to; c += 4 * VW) reduce_group(y, x, t, 4, r0, r1, width, c);
-        for (; c + VW <= r.to; c += VW) reduce_group(y, x, t, 1, r0, r1, width, c);
-        if (c < r.to) reduce_group_tail(y, x, t, r0, r1, width, c, r.to - c);
+    float sum[REDUCE_PANEL] = {0};
+    float lost[REDUCE_PANEL];
+    for (int64_t col = r.from; col < r.to; col += REDUCE_PANEL) {
+        const int64_t n = ppi_min64(REDUCE_PANEL, r.to - col);
+        reduce_block(y + col, x, t, 0, ppi_min64(rows, REDUCE_BLOCK), width, col, n);
+        memset(lost, 0, sizeof lost);
+        for (int64_t r0 = REDUCE_BLOCK; r0 < rows; r0 += REDUCE_BLOCK) {
+            reduce_block(sum, x, t, r0, ppi_min64(rows, r0 + REDUCE_BLOCK), width, col, n);
+            reduce_carry(y + col, lost, sum, n);
+        }
     }
 }
 

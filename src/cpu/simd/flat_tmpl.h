@@ -167,6 +167,37 @@ static void flat_lamb_update(float *u, const float *p, const float *g, float *m,
     }
 }
 
+static void flat_rmsprop(float *p, uint16_t *pb, const float *g, float *m, float *v, int64_t n,
+                         float gscale, float lr, float decay, float momentum, float eps,
+                         int threads) {
+    const vf vscale = v_set(gscale), vlr = v_set(lr), veps = v_set(eps);
+    const vf vdecay = v_set(decay), vrest = v_set(1.0f - decay), vmomentum = v_set(momentum);
+    const int nt = flat_team(n, threads);
+#pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
+    for (int t = 0; t < nt; t++) {
+        const ppi_range r = ppi_part(n, 64, t, nt);
+        for (int64_t i = r.from; i < r.to; i += VW) {
+            const int64_t left = ppi_min64(VW, r.to - i);
+            const vf step = v_mul(v_load_n(g + i, left), vscale);
+            const vf vv =
+                v_fma(v_load_n(v + i, left), vdecay, v_mul(v_mul(step, step), vrest));
+            const vf root = v_sqrt(v_add(vv, veps));
+            const vf moved = v_gt(root, v_zero(), v_div(v_mul(vlr, step), root), v_zero());
+            const vf vm = v_fma(v_load_n(m + i, left), vmomentum, moved);
+            const vf now = v_sub(v_load_n(p + i, left), vm);
+            v_store_n(v + i, vv, left);
+            v_store_n(m + i, vm, left);
+            v_store_n(p + i, now, left);
+            if (!pb) continue;
+            if (left == VW) {
+                v_store_bf16(pb + i, now);
+            } else {
+                v_store_bf16_n(pb + i, now, left);
+            }
+        }
+    }
+}
+
 static void flat_apply(float *p, uint16_t *pb, const float *u, float a, int64_t n, int threads) {
     const vf va = v_set(a);
     const int nt = flat_team(n, threads);
@@ -194,5 +225,6 @@ const ppi_flat_kernels PPI_SIMD(flat) = {
     .first_nonfinite = flat_first_nonfinite,
     .adam = flat_adam,
     .lamb_update = flat_lamb_update,
+    .rmsprop = flat_rmsprop,
     .apply = flat_apply,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "env/arcade/game.h"
+#include "env/arcade/seaquest.h"
 
 enum {
     SIDE = 10,
@@ -30,46 +31,7 @@ enum {
     MODE_STEADY = 1, /* no ramping */
     MODE_FAST = 2,   /* S = 12, M = 3 from the start */
     MODE_SHORT = 3,  /* less oxygen */
-    /* More than a list can hold: at the fastest spawning one enemy comes a step and crosses the
-     * board in at most 60, a submarine fires every 11 steps bullets that live 10. */
-    LIST_MAX = 80,
 };
-
-/* Fish, submarine, diver or bullet; fields that a kind lacks are 0. */
-typedef struct thing {
-    int8_t x;
-    int8_t y;
-    int8_t right;
-    int8_t timer;
-    int8_t shot_timer;
-    int8_t pad[3];
-} thing;
-
-/* Newest last. */
-typedef struct thing_list {
-    int32_t count;
-    thing at[LIST_MAX];
-} thing_list;
-
-typedef struct seaquest {
-    int32_t x;
-    int32_t y;
-    int32_t right; /* 1: faces right */
-    int32_t oxygen;
-    int32_t divers; /* on board; falls below 0 */
-    int32_t spawn_speed;
-    int32_t enemy_timer;
-    int32_t diver_timer;
-    int32_t move_speed;
-    int32_t ramp_index;
-    int32_t shot_timer;
-    int32_t surfaced; /* 1: at the surface since the last step */
-    thing_list friendly;
-    thing_list bullets; /* of the enemies */
-    thing_list fish;
-    thing_list subs;
-    thing_list swimmers; /* divers in the water */
-} seaquest;
 
 static int32_t full_oxygen(const ppi_arcade_run *run) {
     return run->mode == MODE_SHORT ? 120 : 200;
@@ -79,46 +41,46 @@ static int32_t floor_div(int32_t a, int32_t b) {
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-static void append(thing_list *list, thing t) {
-    if (list->count < LIST_MAX) list->at[list->count++] = t;
+static void append(ppi_seaquest_list *list, ppi_seaquest_thing t) {
+    if (list->count < PPI_SEAQUEST_LIST) list->at[list->count++] = t;
 }
 
-static void remove_at(thing_list *list, int32_t i) {
+static void remove_at(ppi_seaquest_list *list, int32_t i) {
     list->count--;
-    memmove(&list->at[i], &list->at[i + 1], (size_t)(list->count - i) * sizeof(thing));
+    memmove(&list->at[i], &list->at[i + 1], (size_t)(list->count - i) * sizeof(ppi_seaquest_thing));
 }
 
 /* Removes the first element equal to element i. Returns where element i is now, -1 if it went
  * itself. */
-static int32_t remove_value(thing_list *list, int32_t i) {
+static int32_t remove_value(ppi_seaquest_list *list, int32_t i) {
     int32_t first = 0;
-    while (memcmp(&list->at[first], &list->at[i], sizeof(thing)) != 0) first++;
+    while (memcmp(&list->at[first], &list->at[i], sizeof(ppi_seaquest_thing)) != 0) first++;
     remove_at(list, first);
     return first == i ? -1 : i - 1;
 }
 
 /* Index of the first element on a cell, -1 without one. */
-static int32_t find_on(const thing_list *list, int32_t x, int32_t y) {
+static int32_t find_on(const ppi_seaquest_list *list, int32_t x, int32_t y) {
     for (int32_t i = 0; i < list->count; i++) {
         if (list->at[i].x == x && list->at[i].y == y) return i;
     }
     return -1;
 }
 
-static bool outside(const thing *t) {
+static bool outside(const ppi_seaquest_thing *t) {
     return t->x < 0 || t->x >= SIDE;
 }
 
-static bool on_sub(const seaquest *s, const thing *t) {
+static bool on_sub(const ppi_seaquest *s, const ppi_seaquest_thing *t) {
     return t->x == s->x && t->y == s->y;
 }
 
-static void advance(thing *t) {
+static void advance(ppi_seaquest_thing *t) {
     t->x = (int8_t)(t->x + (t->right ? 1 : -1));
 }
 
 static void seaquest_reset(void *state, ppi_arcade_run *run) {
-    seaquest *s = state;
+    ppi_seaquest *s = state;
     const bool fast = run->mode == MODE_FAST;
     memset(s, 0, sizeof(*s));
     s->x = 5;
@@ -130,35 +92,35 @@ static void seaquest_reset(void *state, ppi_arcade_run *run) {
     s->surfaced = 1;
 }
 
-static bool row_has_other_way(const thing_list *list, const thing *t) {
+static bool row_has_other_way(const ppi_seaquest_list *list, const ppi_seaquest_thing *t) {
     for (int32_t i = 0; i < list->count; i++) {
         if (list->at[i].y == t->y && list->at[i].right != t->right) return true;
     }
     return false;
 }
 
-static void spawn_enemy(seaquest *s, ppi_arcade_run *run) {
+static void spawn_enemy(ppi_seaquest *s, ppi_arcade_run *run) {
     const bool right = ppi_draw_unit(run) < 0.5;
     const bool sub = ppi_draw_unit(run) < 1.0 / 3.0;
     const int32_t y = 1 + (int32_t)ppi_draw_below(run, DEEPEST);
-    const thing t = {.x = right ? 0 : SIDE - 1,
-                     .y = (int8_t)y,
-                     .right = right,
-                     .timer = (int8_t)s->move_speed,
-                     .shot_timer = sub ? ENEMY_SHOT_DELAY : 0};
+    const ppi_seaquest_thing t = {.x = right ? 0 : SIDE - 1,
+                                  .y = (int8_t)y,
+                                  .right = right,
+                                  .timer = (int8_t)s->move_speed,
+                                  .shot_timer = sub ? ENEMY_SHOT_DELAY : 0};
     if (row_has_other_way(&s->subs, &t) || row_has_other_way(&s->fish, &t)) return;
     append(sub ? &s->subs : &s->fish, t);
 }
 
-static void spawn_diver(seaquest *s, ppi_arcade_run *run) {
+static void spawn_diver(ppi_seaquest *s, ppi_arcade_run *run) {
     const bool right = ppi_draw_unit(run) < 0.5;
     const int32_t y = 1 + (int32_t)ppi_draw_below(run, DEEPEST);
-    append(
-        &s->swimmers,
-        (thing){.x = right ? 0 : SIDE - 1, .y = (int8_t)y, .right = right, .timer = DIVER_SPEED});
+    append(&s->swimmers,
+           (ppi_seaquest_thing){
+               .x = right ? 0 : SIDE - 1, .y = (int8_t)y, .right = right, .timer = DIVER_SPEED});
 }
 
-static void spawn(seaquest *s, ppi_arcade_run *run) {
+static void spawn(ppi_seaquest *s, ppi_arcade_run *run) {
     if (s->enemy_timer == 0) {
         spawn_enemy(s, run);
         s->enemy_timer = s->spawn_speed;
@@ -169,12 +131,13 @@ static void spawn(seaquest *s, ppi_arcade_run *run) {
     }
 }
 
-static void act(seaquest *s, ppi_suite_action action) {
+static void act(ppi_seaquest *s, ppi_suite_action action) {
     switch (action) {
     case PPI_SUITE_F:
         if (s->shot_timer == 0) {
-            append(&s->friendly,
-                   (thing){.x = (int8_t)s->x, .y = (int8_t)s->y, .right = (int8_t)s->right});
+            append(&s->friendly, (ppi_seaquest_thing){.x = (int8_t)s->x,
+                                                      .y = (int8_t)s->y,
+                                                      .right = (int8_t)s->right});
             s->shot_timer = SHOT_DELAY;
         }
         break;
@@ -197,16 +160,16 @@ static void act(seaquest *s, ppi_suite_action action) {
     }
 }
 
-static int32_t move_friendly(seaquest *s) {
+static int32_t move_friendly(ppi_seaquest *s) {
     int32_t reward = 0;
     for (int32_t i = s->friendly.count - 1; i >= 0; i--) {
-        thing *t = &s->friendly.at[i];
+        ppi_seaquest_thing *t = &s->friendly.at[i];
         advance(t);
         if (outside(t)) {
             remove_value(&s->friendly, i);
             continue;
         }
-        thing_list *hit = &s->fish;
+        ppi_seaquest_list *hit = &s->fish;
         int32_t at = find_on(hit, t->x, t->y);
         if (at < 0) {
             hit = &s->subs;
@@ -222,16 +185,16 @@ static int32_t move_friendly(seaquest *s) {
 }
 
 /* A diver on the submarine's front cell comes on board; returns whether it did. */
-static bool pick_up(seaquest *s, int32_t i) {
+static bool pick_up(ppi_seaquest *s, int32_t i) {
     if (!on_sub(s, &s->swimmers.at[i]) || s->divers >= MAX_DIVERS) return false;
     remove_value(&s->swimmers, i);
     s->divers++;
     return true;
 }
 
-static void move_swimmers(seaquest *s) {
+static void move_swimmers(ppi_seaquest *s) {
     for (int32_t i = s->swimmers.count - 1; i >= 0; i--) {
-        thing *t = &s->swimmers.at[i];
+        ppi_seaquest_thing *t = &s->swimmers.at[i];
         if (pick_up(s, i)) continue;
         if (t->timer != 0) {
             t->timer--;
@@ -249,8 +212,8 @@ static void move_swimmers(seaquest *s) {
 
 /* Handles element i of fish or submarines: off the board, onto the submarine, or into a bullet.
  * Returns the reward. *t is the element afterwards and *place its index then, -1 once removed. */
-static int32_t move_enemy(seaquest *s, ppi_arcade_run *run, thing_list *list, int32_t i, thing *t,
-                          int32_t *place) {
+static int32_t move_enemy(ppi_seaquest *s, ppi_arcade_run *run, ppi_seaquest_list *list, int32_t i,
+                          ppi_seaquest_thing *t, int32_t *place) {
     *t = list->at[i];
     *place = i;
     if (on_sub(s, t)) run->terminated = 1;
@@ -277,16 +240,16 @@ static int32_t move_enemy(seaquest *s, ppi_arcade_run *run, thing_list *list, in
     return 1;
 }
 
-static int32_t move_subs(seaquest *s, ppi_arcade_run *run) {
+static int32_t move_subs(ppi_seaquest *s, ppi_arcade_run *run) {
     int32_t reward = 0;
     for (int32_t i = s->subs.count - 1; i >= 0; i--) {
-        thing t;
+        ppi_seaquest_thing t;
         int32_t place;
         reward += move_enemy(s, run, &s->subs, i, &t, &place);
         if (t.shot_timer == 0) {
             /* A submarine that has just been removed still fires. */
             t.shot_timer = ENEMY_SHOT_DELAY;
-            append(&s->bullets, (thing){.x = t.x, .y = t.y, .right = t.right});
+            append(&s->bullets, (ppi_seaquest_thing){.x = t.x, .y = t.y, .right = t.right});
         } else {
             t.shot_timer--;
         }
@@ -295,19 +258,19 @@ static int32_t move_subs(seaquest *s, ppi_arcade_run *run) {
     return reward;
 }
 
-static int32_t move_fish(seaquest *s, ppi_arcade_run *run) {
+static int32_t move_fish(ppi_seaquest *s, ppi_arcade_run *run) {
     int32_t reward = 0;
     for (int32_t i = s->fish.count - 1; i >= 0; i--) {
-        thing t;
+        ppi_seaquest_thing t;
         int32_t place;
         reward += move_enemy(s, run, &s->fish, i, &t, &place);
     }
     return reward;
 }
 
-static void move_bullets(seaquest *s, ppi_arcade_run *run) {
+static void move_bullets(ppi_seaquest *s, ppi_arcade_run *run) {
     for (int32_t i = s->bullets.count - 1; i >= 0; i--) {
-        thing *t = &s->bullets.at[i];
+        ppi_seaquest_thing *t = &s->bullets.at[i];
         if (on_sub(s, t)) run->terminated = 1;
         advance(t);
         if (outside(t)) {
@@ -318,7 +281,7 @@ static void move_bullets(seaquest *s, ppi_arcade_run *run) {
     }
 }
 
-static int32_t surface(seaquest *s, const ppi_arcade_run *run) {
+static int32_t surface(ppi_seaquest *s, const ppi_arcade_run *run) {
     int32_t reward = 0;
     s->surfaced = 1;
     if (s->divers == MAX_DIVERS) {
@@ -335,7 +298,7 @@ static int32_t surface(seaquest *s, const ppi_arcade_run *run) {
     return reward;
 }
 
-static int32_t breathe(seaquest *s, ppi_arcade_run *run) {
+static int32_t breathe(ppi_seaquest *s, ppi_arcade_run *run) {
     if (s->oxygen <= 0) run->terminated = 1;
     if (s->y > 0) {
         s->oxygen--;
@@ -348,7 +311,7 @@ static int32_t breathe(seaquest *s, ppi_arcade_run *run) {
 }
 
 static int32_t seaquest_step(void *state, ppi_arcade_run *run, ppi_suite_action action) {
-    seaquest *s = state;
+    ppi_seaquest *s = state;
     spawn(s, run);
     act(s, action);
     int32_t reward = move_friendly(s);
@@ -362,9 +325,9 @@ static int32_t seaquest_step(void *state, ppi_arcade_run *run, ppi_suite_action 
     return reward + breathe(s, run);
 }
 
-static void draw_list(uint8_t *planes, const thing_list *list, int32_t plane, bool trail) {
+static void draw_list(uint8_t *planes, const ppi_seaquest_list *list, int32_t plane, bool trail) {
     for (int32_t i = 0; i < list->count; i++) {
-        const thing *t = &list->at[i];
+        const ppi_seaquest_thing *t = &list->at[i];
         uint8_t *row = planes + t->y * SIDE * PLANES;
         const int32_t behind = t->x + (t->right ? -1 : 1);
         row[t->x * PLANES + plane] = 1;
@@ -373,7 +336,7 @@ static void draw_list(uint8_t *planes, const thing_list *list, int32_t plane, bo
 }
 
 static void seaquest_draw(const void *state, const ppi_arcade_run *run, uint8_t *planes) {
-    const seaquest *s = state;
+    const ppi_seaquest *s = state;
     uint8_t *row = planes + s->y * SIDE * PLANES;
     row[s->x * PLANES + PLANE_FRONT] = 1;
     const int32_t back = ppi_clamp(s->x + (s->right ? -1 : 1), 0, SIDE - 1);
@@ -389,10 +352,10 @@ static void seaquest_draw(const void *state, const ppi_arcade_run *run, uint8_t 
     draw_list(planes, &s->swimmers, PLANE_DIVER, true);
 }
 
-static bool valid_list(const thing_list *list) {
-    if (list->count < 0 || list->count > LIST_MAX) return false;
+static bool valid_list(const ppi_seaquest_list *list) {
+    if (list->count < 0 || list->count > PPI_SEAQUEST_LIST) return false;
     for (int32_t i = 0; i < list->count; i++) {
-        const thing *t = &list->at[i];
+        const ppi_seaquest_thing *t = &list->at[i];
         if (outside(t) || t->y < 0 || t->y > DEEPEST || t->timer < 0 || t->shot_timer < 0) {
             return false;
         }
@@ -401,7 +364,7 @@ static bool valid_list(const thing_list *list) {
 }
 
 static bool seaquest_valid(const void *state, const ppi_arcade_run *run) {
-    const seaquest *s = state;
+    const ppi_seaquest *s = state;
     return s->oxygen <= full_oxygen(run) && valid_list(&s->friendly) && valid_list(&s->bullets) &&
            valid_list(&s->fish) && valid_list(&s->subs) && valid_list(&s->swimmers);
 }
@@ -427,18 +390,18 @@ static const ppi_arcade_mode k_modes[] = {
     {"oxygen for 120 steps", 0, 0},
 };
 static const ppi_arcade_field k_fields[] = {
-    PPI_ARCADE_FIELD(seaquest, x, 0, SIDE - 1),
-    PPI_ARCADE_FIELD(seaquest, y, 0, DEEPEST),
-    PPI_ARCADE_FIELD(seaquest, right, 0, 1),
-    PPI_ARCADE_FIELD(seaquest, oxygen, -1000000, 200),
-    PPI_ARCADE_FIELD(seaquest, divers, -1000000, MAX_DIVERS),
-    PPI_ARCADE_FIELD(seaquest, spawn_speed, 1, 20),
-    PPI_ARCADE_FIELD(seaquest, enemy_timer, 0, 20),
-    PPI_ARCADE_FIELD(seaquest, diver_timer, 0, DIVER_EVERY),
-    PPI_ARCADE_FIELD(seaquest, move_speed, 2, 5),
-    PPI_ARCADE_FIELD(seaquest, ramp_index, 0, 20),
-    PPI_ARCADE_FIELD(seaquest, shot_timer, 0, SHOT_DELAY),
-    PPI_ARCADE_FIELD(seaquest, surfaced, 0, 1),
+    PPI_ARCADE_FIELD(ppi_seaquest, x, 0, SIDE - 1),
+    PPI_ARCADE_FIELD(ppi_seaquest, y, 0, DEEPEST),
+    PPI_ARCADE_FIELD(ppi_seaquest, right, 0, 1),
+    PPI_ARCADE_FIELD(ppi_seaquest, oxygen, -1000000, 200),
+    PPI_ARCADE_FIELD(ppi_seaquest, divers, -1000000, MAX_DIVERS),
+    PPI_ARCADE_FIELD(ppi_seaquest, spawn_speed, 1, 20),
+    PPI_ARCADE_FIELD(ppi_seaquest, enemy_timer, 0, 20),
+    PPI_ARCADE_FIELD(ppi_seaquest, diver_timer, 0, DIVER_EVERY),
+    PPI_ARCADE_FIELD(ppi_seaquest, move_speed, 2, 5),
+    PPI_ARCADE_FIELD(ppi_seaquest, ramp_index, 0, 20),
+    PPI_ARCADE_FIELD(ppi_seaquest, shot_timer, 0, SHOT_DELAY),
+    PPI_ARCADE_FIELD(ppi_seaquest, surfaced, 0, 1),
 };
 
 const ppi_arcade_game ppi_arcade_seaquest = {
@@ -450,7 +413,7 @@ const ppi_arcade_game ppi_arcade_seaquest = {
     PPI_ARCADE_LIST(layers, k_layers),
     PPI_ARCADE_LIST(modes, k_modes),
     PPI_ARCADE_LIST(fields, k_fields),
-    .state_size = sizeof(seaquest),
+    .state_size = sizeof(ppi_seaquest),
     .facts = {.sticky = 0.1,
               .cap = PPI_ARCADE_SUITE_CAP,
               .sets = PPI_ARCADE_FIVE,
