@@ -66,13 +66,7 @@ static const ppi_option rows[] = {
      .def = "",
      .help = "Side of a task family, train, test or all: episode e plays task e mod n of it; empty "
              "plays env.task."},
-    {.name = "env.split-seed",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(split_seed),
-     .def = "0",
-     .min = 0,
-     .max = 9e15,
-     .help = "Seed of the split into training and test tasks."},
+    PPI_ROW_SPLIT_SEED,
     PPI_ROW_PRESET,
 };
 const ppi_option_table ppi_eval_option_table = {"eval", rows, (int)(sizeof rows / sizeof rows[0])};

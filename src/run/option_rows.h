@@ -44,4 +44,21 @@
      .max = 9e15,                                                                                  \
      .help = "Episode e is played with seed + e."}
 
+#define PPI_ROW_SPLIT_SEED                                                                         \
+    {.name = "env.split-seed",                                                                     \
+     .type = PPI_OPT_I64,                                                                          \
+     .offset = FIELD(split_seed),                                                                  \
+     .def = "0",                                                                                   \
+     .min = 0,                                                                                     \
+     .max = 9e15,                                                                                  \
+     .help = "Seed of the split into training and test tasks."}
+
+#define PPI_ROW_RUN_FOLDER                                                                         \
+    {.name = "out",                                                                                \
+     .type = PPI_OPT_STR,                                                                          \
+     .offset = FIELD(out),                                                                         \
+     .size = 1024,                                                                                 \
+     .def = "",                                                                                    \
+     .help = "Run folder; empty makes a name under runs/."}
+
 #endif

@@ -163,25 +163,21 @@ static void bad_options(void **state) {
 
 /* One network sees one shape of observation; both datasets are named with theirs. */
 static void datasets_of_two_shapes(void **state) {
-    static const char *const both[] = {"data=" CATCH_DATA ",data/arcade/catch/grey-v0", "steps=1",
+    static const char *const both[] = {"data=" CATCH_DATA ",data/arcade/pong/other-v0", "steps=1",
                                        NULL};
-    ppi_env_options env;
     ppi_collect_options o;
     (void)state;
-    ppi_env_options_default(&env);
-    snprintf(env.view, sizeof env.view, "grey84");
     ppi_collect_options_default(&o);
-    snprintf(o.env, sizeof o.env, "arcade/catch");
+    snprintf(o.env, sizeof o.env, "arcade/pong");
     snprintf(o.out, sizeof o.out, "data");
-    snprintf(o.name, sizeof o.name, "grey-v0");
+    snprintf(o.name, sizeof o.name, "other-v0");
     o.steps = 20;
     o.envs = 1;
-    o.env_options = &env;
     OK(ppi_collect(&o, NULL));
     FAILS(run_job("runs/bad", both, NULL), PP_ERR_SHAPE, "arcade/catch/random-v0");
     assert_non_null(strstr(pp_last_error(), "10x5x2"));
-    assert_non_null(strstr(pp_last_error(), "arcade/catch/grey-v0"));
-    assert_non_null(strstr(pp_last_error(), "84x84x1"));
+    assert_non_null(strstr(pp_last_error(), "arcade/pong/other-v0"));
+    assert_non_null(strstr(pp_last_error(), "14x14x4"));
     assert_false(ppi_dir_exists("runs/bad"));
 }
 
