@@ -10,7 +10,13 @@ enum { CARTPOLE_STEPS = 60 };
 
 static const char *python(void) {
     static char path[PPI_PATH_SIZE];
-    snprintf(path, sizeof path, "%s/.cache/polyplay/venv/bin/python", getenv("HOME"));
+    const char *home = getenv("HOME");
+    const char *deps = getenv("POLYPLAY_DEPS");
+    if (deps != NULL) {
+        snprintf(path, sizeof path, "%s/venv/bin/python", deps);
+    } else {
+        snprintf(path, sizeof path, "%s/.cache/polyplay/venv/bin/python", home != NULL ? home : "");
+    }
     return ppi_file_exists(path) ? path : "python3";
 }
 
@@ -25,7 +31,8 @@ static int setup(void **state) {
     (void)state;
     char path[PPI_PATH_SIZE];
     if (ppi_path_join(path, sizeof path, getenv("PP_SOURCE_DIR"), "tests/env/gym") != PP_OK) return 1;
-    return setenv("PYTHONPATH", path, 1);
+    /* The tests and the bridge take the same interpreter. */
+    return setenv("POLYPLAY_PYTHON", python(), 1) != 0 || setenv("PYTHONPATH", path, 1) != 0;
 }
 
 static void *create(const char *id) {
