@@ -88,6 +88,14 @@ typedef struct ppi_method_table {
     size_t offset;
 } ppi_method_table;
 
+/* Steps put in front of an agent that learns in context; arrays valid during the call. */
+typedef struct ppi_prompt {
+    int64_t steps;
+    const uint8_t *obs;    /* [steps, obs bytes] */
+    const int32_t *action; /* [steps] ids of the environment */
+    const float *reward;   /* [steps] raw */
+} ppi_prompt;
+
 /* What agents of one kind do: the callbacks behind the ppi_agent_ calls, with the same contracts.
    Methods that differ only in options and network share one table. */
 typedef struct ppi_agent_calls {
@@ -103,6 +111,10 @@ typedef struct ppi_agent_calls {
     pp_status (*act)(ppi_agent *a, const uint8_t *live, int32_t *actions);
     pp_status (*observe)(ppi_agent *a, int64_t env, int32_t action, double reward,
                          const uint8_t *next_obs);
+    /* NULL unless the agent learns in context. */
+    pp_status (*act_task)(ppi_agent *a, int64_t env, uint64_t run);
+    /* NULL unless the agent can be prompted. */
+    pp_status (*act_prompt)(ppi_agent *a, int64_t env, const ppi_prompt *prompt);
     pp_status (*forward_setup)(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n);
     pp_status (*forward)(ppi_agent *a);
     pp_status (*describe_acting)(const ppi_agent *a, ppi_jsonw *w);
@@ -122,6 +134,8 @@ struct ppi_method {
     pp_status (*create)(ppi_agent **out, const ppi_agent_config *cfg);
     const ppi_agent_calls *calls;
     const struct ppi_learner_calls *learner; /* method/learner.h; NULL: learns from data only */
+    bool histories; /* windows are drawn from whole learning histories and run across the ends of
+                       episodes; datasets without histories are refused */
 };
 
 /* The part every agent begins with. */
@@ -181,6 +195,18 @@ pp_status ppi_agent_act(ppi_agent *a, const uint8_t *live, int32_t *actions);
 /* Tells the outcome: the action taken, the raw reward, the next observation. */
 pp_status ppi_agent_observe(ppi_agent *a, int64_t env, int32_t action, double reward,
                             const uint8_t *next_obs);
+
+/* True for an agent that learns in context: what it saw in earlier episodes of a task changes what
+ * it does, with frozen weights. */
+bool ppi_agent_in_context(const ppi_agent *a);
+/* A new task begins in environment `env`: everything the agent remembers of the one before is
+ * dropped. Draws are keyed by (agent seed, run, steps since this call). The episodes of the task
+ * then begin with ppi_agent_act_reset, which keeps the memory; the observe of an episode's last
+ * step is made too, before that. PP_ERR_UNSUPPORTED for agents that do not learn in context. */
+pp_status ppi_agent_act_task(ppi_agent *a, int64_t env, uint64_t run);
+/* Between act_task and the first act_reset: as if these steps had been played.
+ * PP_ERR_ARGUMENT: more steps than the context holds. */
+pp_status ppi_agent_act_prompt(ppi_agent *a, int64_t env, const ppi_prompt *prompt);
 
 /* The network once on given inputs: setup lists the tensors for this batch (the list and its memory
    are the agent's, valid until a set-up for another batch), the caller fills the inputs through

@@ -126,6 +126,23 @@ pp_status ppi_agent_observe(ppi_agent *a, int64_t env, int32_t action, double re
     return a->method->calls->observe(a, env, action, reward, next_obs);
 }
 
+bool ppi_agent_in_context(const ppi_agent *a) {
+    return a->method->calls->act_task != NULL;
+}
+
+pp_status ppi_agent_act_task(ppi_agent *a, int64_t env, uint64_t run) {
+    if (a->method->calls->act_task == NULL)
+        return ppi_fail(PP_ERR_UNSUPPORTED, "agents of method %s do not learn in context",
+                        a->method->name);
+    return a->method->calls->act_task(a, env, run);
+}
+
+pp_status ppi_agent_act_prompt(ppi_agent *a, int64_t env, const ppi_prompt *prompt) {
+    if (a->method->calls->act_prompt == NULL)
+        return ppi_fail(PP_ERR_UNSUPPORTED, "agents of method %s take no prompt", a->method->name);
+    return a->method->calls->act_prompt(a, env, prompt);
+}
+
 pp_status ppi_agent_forward_setup(ppi_agent *a, int64_t batch, const ppi_io_tensor **io, int *n) {
     return a->method->calls->forward_setup(a, batch, io, n);
 }
