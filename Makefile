@@ -16,7 +16,7 @@ help:
 	@echo 'make asan        tests under address and undefined-behaviour sanitizers'
 	@echo 'make tsan        tests under the thread sanitizer'
 	@echo 'make fuzz        each fuzz target for FUZZ_SECONDS (default 60); needs clang'
-	@echo 'make install     into PREFIX (default /usr/local)'
+	@echo 'make install     into PREFIX (default /usr/local); recipes go to PREFIX/share/polyplay/recipes'
 	@echo 'make clean       remove the build folders'
 
 setup:

@@ -29,7 +29,9 @@ pp_status pp_agent_open(pp_agent **out, const char *run, uint64_t seed);
 void pp_agent_close(pp_agent *agent); /* NULL is allowed */
 
 /* An episode begins with this observation (copied). The draws of its actions depend on the agent's
- * seed and the episode's number alone. */
+ * seed and the episode's number alone. An agent that learns in context keeps what it saw of earlier
+ * episodes: tell it the outcome of every step, also of an episode's last one, and open it anew for
+ * another task. */
 pp_status pp_agent_begin(pp_agent *agent, const uint8_t *obs, uint64_t episode);
 /* The agent's next action, 0..17. PP_ERR_NUMERIC when its network yields a NaN or infinity. */
 pp_status pp_agent_act(pp_agent *agent, int32_t *action);

@@ -21,6 +21,8 @@ typedef enum ppi_rng_purpose {
     PPI_RNG_RETURN_SAMPLE,
     PPI_RNG_BOOTSTRAP,
     PPI_RNG_TEST,
+    PPI_RNG_TRIAL,
+    PPI_RNG_MASK,
     PPI_RNG_PURPOSE_COUNT
 } ppi_rng_purpose;
 

@@ -40,8 +40,15 @@ static const ppi_verb verbs[] = {
      ppi_verb_train},
     {"eval", "play episodes under a protocol and write the evaluation record",
      "polyplay eval RUN --env ENVS --episodes N --protocol NAME [options]\n"
-     "RUN is a run folder, a checkpoint folder, or the word random.\n",
+     "RUN is a run folder, a checkpoint folder, or the word random. Agents that learn in context\n"
+     "play --runs lives of --episodes each on --tasks, see docs/in-context.md.\n",
      ppi_verb_eval},
+    {"sweep", "train and evaluate a grid of options over seeds, out of a recipe",
+     "polyplay sweep RECIPE [options]\n"
+     "RECIPE names data, method, grid, seeds and evaluations (docs/sweep.md); recipes/ holds those\n"
+     "of the published ablations. The same command goes on with a sweep that was stopped or killed;\n"
+     "--dry-run lists the runs and what is done.\n",
+     ppi_verb_sweep},
     {"play", "play episodes of one game, with a GIF if wanted, or by hand",
      "polyplay play RUN --env ENV [--gif FILE] [options]\n"
      "polyplay play --policy random --env ENV [--gif FILE] [options]\n"

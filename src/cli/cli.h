@@ -45,6 +45,7 @@ pp_status ppi_verb_train(ppi_cli_args *args);
 pp_status ppi_verb_eval(ppi_cli_args *args);
 pp_status ppi_verb_play(ppi_cli_args *args);
 pp_status ppi_verb_forward(ppi_cli_args *args);
+pp_status ppi_verb_sweep(ppi_cli_args *args);
 pp_status ppi_verb_bench(ppi_cli_args *args);
 pp_status ppi_verb_info(ppi_cli_args *args);
 

@@ -40,6 +40,7 @@ static const ppi_kernel_entry *const avx512bf16_tables[] = {
     ppi_avx512_conv_table,
     ppi_avx512_pool_table,
     ppi_avx512_lstm_table,
+    ppi_avx512_batch_norm_table,
     ppi_avx512bf16_elementwise_table,
     ppi_avx512bf16_rows_table,
     ppi_avx512bf16_attention_table,
@@ -51,6 +52,7 @@ static const ppi_kernel_entry *const avx512_tables[] = {
     ppi_avx512_conv_table,
     ppi_avx512_pool_table,
     ppi_avx512_lstm_table,
+    ppi_avx512_batch_norm_table,
     ppi_avx512_elementwise_table,
     ppi_avx512_rows_table,
     ppi_avx512_attention_table,
@@ -61,6 +63,7 @@ static const ppi_kernel_entry *const avx2_tables[] = {
     ppi_avx2_conv_table,
     ppi_avx2_pool_table,
     ppi_avx2_lstm_table,
+    ppi_avx2_batch_norm_table,
     ppi_avx2_elementwise_table,
     ppi_avx2_rows_table,
     ppi_avx2_attention_table,
@@ -133,4 +136,9 @@ void ppi_cpu_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int6
 void ppi_cpu_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
                        int threads) {
     CPU_CALL(transpose, y, x, t, rows, cols, threads);
+}
+
+void ppi_cpu_pack_pairs(uint16_t *y, const uint16_t *x, int64_t rows, int64_t cols, bool trans,
+                        int threads) {
+    CPU_CALL(pack_pairs, y, x, rows, cols, trans, threads);
 }

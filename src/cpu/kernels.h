@@ -34,6 +34,7 @@ extern const ppi_kernel_entry ppi_move_table[];
     extern const ppi_kernel_entry ppi_##isa##_conv_table[];                                        \
     extern const ppi_kernel_entry ppi_##isa##_pool_table[];                                        \
     extern const ppi_kernel_entry ppi_##isa##_lstm_table[];                                        \
+    extern const ppi_kernel_entry ppi_##isa##_batch_norm_table[];                                  \
     extern const ppi_flat_kernels ppi_##isa##_flat;                                                \
     /* y[i] = scale * x[i] with y and x each f32 or bf16. */                                       \
     void ppi_##isa##_convert(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, float scale,      \
@@ -48,7 +49,12 @@ extern const ppi_kernel_entry ppi_move_table[];
     double ppi_##isa##_peak(int64_t rounds);                                                       \
     /* y [cols, rows] = the transpose of x [rows, cols], both of type t, f32 or bf16. */           \
     void ppi_##isa##_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,    \
-                               int threads);
+                               int threads);                                                       \
+    /* The right side of a bf16 product, x [rows, cols], or [cols, rows] with `trans`, in panels of \
+       64 columns: y [panel][row / 2][column][row % 2], filled up with zeros to whole panels and   \
+       to a multiple of 32 rows. */                                                                \
+    void ppi_##isa##_pack_pairs(uint16_t *y, const uint16_t *x, int64_t rows, int64_t cols,        \
+                                bool trans, int threads);
 PPI_SIMD_DECLARE(avx2)
 PPI_SIMD_DECLARE(avx512)
 PPI_SIMD_DECLARE(avx512bf16) /* its few-row products are those of avx512 */
@@ -62,5 +68,7 @@ void ppi_cpu_act(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, ppi_act act
 void ppi_cpu_accumulate(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, int64_t n, int threads);
 void ppi_cpu_transpose(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
                        int threads);
+void ppi_cpu_pack_pairs(uint16_t *y, const uint16_t *x, int64_t rows, int64_t cols, bool trans,
+                        int threads);
 
 #endif

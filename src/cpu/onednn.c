@@ -134,11 +134,14 @@ typedef struct dn_part {
     bool staged;  /* type differs from the tensor's: converted copy in the workspace */
     bool flipped; /* the copy in the workspace is the transpose */
     bool packed;  /* layout differs: the primitive's own layout in the workspace */
+    bool paired;  /* the packed layout is that of ppi_cpu_pack_pairs, which is faster than a reorder */
     bool kept;    /* the packed copy is ours and stays from run to run */
     int in;       /* index of the node's input, -1: output 0, -2: output 1 */
     int arg;      /* DNNL_ARG_... */
     ppi_dtype type, tensor_type;
     int64_t count;
+    int64_t rows, cols; /* of a layout left open */
+    bool trans;         /* the tensor holds the transpose of that */
     dnnl_memory_desc_t plain;  /* the tensor's dense layout in `type` */
     dnnl_memory_desc_t wanted; /* plain, or layout left open */
     size_t stage_at, pack_at;  /* offsets in the workspace */
@@ -302,6 +305,19 @@ static size_t dn_reserve(dn_job *j, size_t bytes) {
     return at;
 }
 
+/* True when the layout chosen for a role is the one that we pack ourselves. */
+static bool dn_pairs(const dn_job *j, int role) {
+    const dn_part *p = &j->part[role];
+    dnnl_memory_desc_t pairs;
+    if (p->type != PPI_BF16 || p->rows == 0 || role == DN_DST) return false;
+    memset(&pairs, 0, sizeof pairs);
+    const bool same = dn_md_tag(&pairs, 2, (const int64_t[2]){p->rows, p->cols}, p->type,
+                                dnnl_BA16a64b2a) == dnnl_success &&
+                      dnnl_memory_desc_equal(dn_chosen(j, role), DN_REF(pairs));
+    dn_md_free(&pairs);
+    return same;
+}
+
 /* Lays out the workspace: converted copies, packed copies, scratch. `keep`: packed weights lie
  * elsewhere. */
 static bool dn_layout(dn_job *j, bool keep) {
@@ -315,6 +331,8 @@ static bool dn_layout(dn_job *j, bool keep) {
         if (!p->packed) continue;
         p->kept = r == DN_WEIGHT && keep && !p->staged;
         if (!p->kept) p->pack_at = dn_reserve(j, dnnl_memory_desc_get_size(chosen));
+        p->paired = dn_pairs(j, r);
+        if (p->paired) continue;
         const dn_md_ref plain = DN_REF(p->plain);
         if (dn_reorder_pd(&p->pack_pd, r == DN_DST ? chosen : plain, r == DN_DST ? plain : chosen,
                           NULL) != dnnl_success)
@@ -363,8 +381,11 @@ static bool dn_matrix_md(dnnl_memory_desc_t *plain, dnnl_memory_desc_t *wanted, 
            dn_md_strides(wanted, 2, dims, t, strides) == dnnl_success;
 }
 
-/* The layout of a role is the primitive's choice. */
-static bool dn_leave_open(dn_part *p, int64_t rows, int64_t cols) {
+/* The layout of a role [rows, cols] is the primitive's choice. */
+static bool dn_leave_open(dn_part *p, int64_t rows, int64_t cols, bool trans) {
+    p->rows = rows;
+    p->cols = cols;
+    p->trans = trans;
     dn_md_free(&p->wanted);
     return dn_md_tag(&p->wanted, 2, (const int64_t[2]){rows, cols}, p->type, dnnl_format_tag_any) ==
            dnnl_success;
@@ -385,12 +406,12 @@ static bool dn_matmul_layouts(dn_job *j, const ppi_kernel_args *a, bool trans_a,
                              trans_a)) {
         return false;
     }
-    const bool pack = !trans_a && rows >= DN_PACK_FROM;
+    const bool pack = rows >= DN_PACK_FROM;
     dn_matrix(&a->in[1].shape, &rows, &cols);
     if (!dn_matrix_md(&p[DN_WEIGHT].plain, &p[DN_WEIGHT].wanted, p[DN_WEIGHT].type, rows, cols,
                       trans_b))
         return false;
-    if (pack && !dn_leave_open(&p[DN_WEIGHT], trans_b ? cols : rows, trans_b ? rows : cols))
+    if (pack && !dn_leave_open(&p[DN_WEIGHT], trans_b ? cols : rows, trans_b ? rows : cols, trans_b))
         return false;
     dn_matrix(&a->out[0].shape, &rows, &cols);
     if (!dn_matrix_md(&p[DN_DST].plain, &p[DN_DST].wanted, p[DN_DST].type, rows, cols, false))
@@ -577,6 +598,7 @@ static dnnl_status_t dn_bind(dn_state *s, int r, void *direct, char *workspace) 
     }
     dnnl_status_t st =
         dnnl_memory_create(&s->mem[r], dn_chosen(&s->job, r), dn_engine, packed);
+    if (p->paired) return st;
     if (st == dnnl_success)
         st = dnnl_memory_create(&s->plain_mem[r], DN_REF(p->plain), dn_engine, direct);
     if (st == dnnl_success) st = dnnl_primitive_create(&s->pack[r], p->pack_pd);
@@ -645,6 +667,17 @@ static void dn_finish_output(const ppi_kernel_args *a, const dn_state *s) {
     }
 }
 
+/* Brings an operand into the layout of the primitive. */
+static dnnl_status_t dn_pack(const ppi_kernel_args *a, const dn_state *s, int r) {
+    const dn_part *p = &s->job.part[r];
+    if (!p->paired) return dnnl_primitive_execute(s->pack[r], dn_stream, 2, s->pack_args[r]);
+    char *workspace = a->workspace;
+    void *to = p->kept ? s->kept : workspace + p->pack_at;
+    const void *from = p->staged ? workspace + p->stage_at : dn_tensor(a, p);
+    ppi_cpu_pack_pairs(to, from, p->rows, p->cols, p->trans, a->threads);
+    return dnnl_success;
+}
+
 static pp_status dn_run(const ppi_kernel_args *a) {
     dn_state *s = a->state;
     omp_set_num_threads(dn_threads(a, s->job.kind));
@@ -662,8 +695,7 @@ static pp_status dn_run(const ppi_kernel_args *a) {
                             p->tensor_type, 1.0f, p->count, a->threads);
         }
         if (p->kept && s->kept_version == *a->weight_version) continue;
-        if (p->packed && st == dnnl_success)
-            st = dnnl_primitive_execute(s->pack[r], dn_stream, 2, s->pack_args[r]);
+        if (p->packed && st == dnnl_success) st = dn_pack(a, s, r);
         if (p->kept && st == dnnl_success) s->kept_version = *a->weight_version;
     }
     if (st == dnnl_success) st = dnnl_primitive_execute(s->prim, dn_stream, s->n_args, s->args);

@@ -1,6 +1,8 @@
 /* What is said about an open dataset: its facts, spaces and statistics. */
 #include <math.h>
 
+#include "base/error.h"
+#include "data/curve.h"
 #include "data/dataset_internal.h"
 
 void ppi_dataset_statistics(const ppi_dataset *dataset, ppi_dataset_stats *stats) {
@@ -117,6 +119,24 @@ static void show_histories(const ppi_dataset *d, ppi_buf *out) {
     }
 }
 
+/* What the learners came to in the course of their histories: means over them at the start, each
+ * quarter and the end, smoothed. */
+static pp_status show_progress(const ppi_dataset *d, ppi_buf *out) {
+    enum { QUARTER = 10, POINTS = 4 * QUARTER + 1 };
+    ppi_curve curve;
+    PPI_TRY(ppi_curve_create(&curve, d, POINTS, 1));
+    if (curve.count == POINTS) {
+        ppi_buf_append_text(out, "progress      ");
+        for (int64_t i = 0; i < POINTS; i += QUARTER) {
+            ppi_buf_printf(out, " %.3g%s", curve.mean[i], i + 1 < POINTS ? " /" : "");
+        }
+        ppi_buf_printf(out, " at 0 / 25 / 50 / 75 / 100 %% of a history (%s)\n",
+                       curve.per_step ? "reward of a step" : "return of an episode");
+    }
+    ppi_curve_free(&curve);
+    return PP_OK;
+}
+
 /* Episodes, steps and returns. */
 static void show_counts(const ppi_dataset *d, ppi_buf *out) {
     ppi_dataset_stats stats;
@@ -141,6 +161,7 @@ pp_status ppi_dataset_show(const ppi_dataset *d, ppi_buf *out) {
     show_spaces(d, out);
     if (d->has_histories) {
         show_histories(d, out);
+        PPI_TRY(show_progress(d, out));
     }
     show_counts(d, out);
     return ppi_buf_printf(out, "size           %.1f MB\n", (double)d->file_bytes / 1e6);

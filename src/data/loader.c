@@ -1,12 +1,9 @@
 /* Rounds of blocks; see loader.h. */
 #include "data/loader.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/threads.h"
-#include "data/sampler.h"
 
 /* Pieces of a round; blocks decoded in a round for each worker, so that a slow one does not leave
  * the others idle for long. */
@@ -28,7 +25,7 @@ typedef struct copy {
 
 struct ppi_loader {
     ppi_dataset *const *datasets;
-    int64_t H, W, C;
+    ppi_frame_view view;
     ppi_pool *pool;
     copy copies[PIECES];
     int64_t copy_count;
@@ -39,17 +36,14 @@ struct ppi_loader {
 };
 
 pp_status ppi_loader_create(ppi_loader **out, ppi_dataset *const *datasets, int count,
-                            int workers) {
+                            const ppi_frame_view *view, int workers) {
     *out = NULL;
     ppi_loader *l = ppi_calloc(1, sizeof *l);
     if (!l) {
         return ppi_oom("a loader of frames");
     }
-    const pp_dataset_info *info = ppi_dataset_info(datasets[0]);
     l->datasets = datasets;
-    l->H = info->height;
-    l->W = info->width;
-    l->C = info->channels;
+    l->view = *view;
     for (int i = 0; i < count; i++) {
         int64_t bytes = ppi_dataset_stored_bytes(datasets[i]);
         l->stored_bytes = bytes > l->stored_bytes ? bytes : l->stored_bytes;
@@ -95,14 +89,12 @@ static void copy_frames(void *context, int64_t index) {
     const ppi_loader *l = context;
     const copy *c = &l->copies[index];
     const ppi_loader_piece *p = &c->piece;
-    int64_t bytes = l->H * l->W * l->C;
-    const uint8_t *from = c->block + p->first * bytes;
-    if (p->dy == 0 && p->dx == 0) {
-        memcpy(p->out, from, (size_t)(p->frames * bytes));
-        return;
-    }
+    const pp_dataset_info *info = ppi_dataset_info(l->datasets[p->key.dataset]);
+    const int64_t stored = ppi_dataset_frame_bytes(l->datasets[p->key.dataset]);
+    const int64_t shown = l->view.H * l->view.W * l->view.C;
     for (int64_t i = 0; i < p->frames; i++) {
-        ppi_shift_frame(p->out + i * bytes, from + i * bytes, l->H, l->W, l->C, p->dy, p->dx);
+        ppi_frame_view_show(&l->view, p->key.dataset, info, p->out + i * shown,
+                            c->block + (p->first + i) * stored, p->dy, p->dx);
     }
 }
 

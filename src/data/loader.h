@@ -6,6 +6,7 @@
 
 #include "data/cache.h"
 #include "data/dataset.h"
+#include "data/frame_view.h"
 
 typedef struct ppi_loader ppi_loader;
 
@@ -14,12 +15,13 @@ typedef struct ppi_loader_piece {
     ppi_cache_key key;
     int64_t first, frames; /* rows of the block */
     int dy, dx;            /* see ppi_shift_frame */
-    uint8_t *out;          /* [frames, H, W, C] */
+    uint8_t *out;          /* [frames, H, W, C] of the view */
 } ppi_loader_piece;
 
 /* `workers` threads, the caller's included; 0 = one for each processor. The datasets stay the
- * caller's and have frames of one shape. */
-pp_status ppi_loader_create(ppi_loader **out, ppi_dataset *const *datasets, int count, int workers);
+ * caller's; their frames become those of the view, which is settled. */
+pp_status ppi_loader_create(ppi_loader **out, ppi_dataset *const *datasets, int count,
+                            const ppi_frame_view *view, int workers);
 void ppi_loader_destroy(ppi_loader *loader); /* NULL is allowed */
 /* Bytes it holds on to, all from the start. */
 int64_t ppi_loader_bytes(const ppi_loader *loader);

@@ -21,7 +21,7 @@ static bool clips(const ppi_sampler_options *options, const char *env) {
            strncmp(env, "arcade/", 7) == 0;
 }
 
-static pp_status find_game(ppi_mixture *m, const pp_dataset_info *info,
+pp_status ppi_mixture_game(ppi_mixture *m, const pp_dataset_info *info,
                            const ppi_sampler_options *options, ppi_mix_game **out) {
     for (int g = 0; g < m->game_count; g++) {
         if (strcmp(m->games[g].info.env, info->env) == 0) {
@@ -57,8 +57,7 @@ static pp_status add_episode(ppi_mix_game *game, int dataset, int64_t episode) {
     return PP_OK;
 }
 
-/* Number of items of a share, at least one of any. */
-static int64_t share(double part, int64_t n) {
+int64_t ppi_share_count(double part, int64_t n) {
     int64_t k = (int64_t)ceil(part * (double)n - 1e-9);
     return k < 0 ? 0 : k > n ? n : k;
 }
@@ -66,7 +65,7 @@ static int64_t share(double part, int64_t n) {
 /* The first share of `count` episodes. */
 static pp_status add_span(ppi_mix_game *game, int index, ppi_dataset *dataset,
                           const ppi_sampler_options *options, int64_t first, int64_t count) {
-    int64_t end = first + share(options->first, count);
+    int64_t end = first + ppi_share_count(options->first, count);
     for (int64_t e = first; e < end; e += options->every) {
         if (options->keep_cut || !ppi_dataset_episode(dataset, e)->info.cut) {
             PPI_TRY(add_episode(game, index, e));
@@ -79,7 +78,7 @@ static pp_status add_span(ppi_mix_game *game, int index, ppi_dataset *dataset,
 static pp_status add_dataset(ppi_mixture *m, int index, ppi_dataset *dataset,
                              const ppi_sampler_options *options) {
     ppi_mix_game *game = NULL;
-    PPI_TRY(find_game(m, ppi_dataset_info(dataset), options, &game));
+    PPI_TRY(ppi_mixture_game(m, ppi_dataset_info(dataset), options, &game));
     if (!ppi_dataset_has_histories(dataset)) {
         return add_span(game, index, dataset, options, 0, ppi_dataset_episode_count(dataset));
     }
@@ -115,7 +114,7 @@ static int compare_order(const void *a, const void *b) {
 /* Keeps the `part` of the episodes with the highest scores, in file order. */
 static void keep_best(ppi_mix_game *game, ranked *list, double part) {
     int64_t n = game->info.episodes;
-    int64_t kept = share(part, n);
+    int64_t kept = ppi_share_count(part, n);
     qsort(list, (size_t)n, sizeof *list, compare_ranked);
     qsort(list, (size_t)kept, sizeof *list, compare_order);
     for (int64_t i = 0; i < kept; i++) {
@@ -211,7 +210,7 @@ pp_status ppi_mixture_build(ppi_mixture *m, ppi_dataset *const *datasets, int co
     for (int i = 0; i < count; i++) {
         ppi_mix_game *game = NULL;
         PPI_TRY(add_dataset(m, i, datasets[i], options));
-        PPI_TRY(find_game(m, ppi_dataset_info(datasets[i]), options, &game));
+        PPI_TRY(ppi_mixture_game(m, ppi_dataset_info(datasets[i]), options, &game));
         PPI_TRY(fill_returns(m, i, datasets[i], game->info.clip_rewards));
     }
     for (int g = 0; g < m->game_count; g++) {

@@ -34,6 +34,14 @@ pp_status ppi_mixture_build(ppi_mixture *mixture, ppi_dataset *const *datasets, 
                             const ppi_sampler_options *options);
 void ppi_mixture_free(ppi_mixture *mixture);
 
+/* Items of a share of n, at least one of any. */
+int64_t ppi_share_count(double part, int64_t n);
+
+/* The game of a dataset, begun when it is the first of its environment; valid until the next call.
+ */
+pp_status ppi_mixture_game(ppi_mixture *mixture, const pp_dataset_info *info,
+                           const ppi_sampler_options *options, ppi_mix_game **out);
+
 /* The episode that window `window` of a game lies in; *start = its first row, from -PPI_ZERO_ROWS. */
 const ppi_mix_episode *ppi_mixture_window(const ppi_mix_game *game, int64_t window,
                                           int64_t *start);

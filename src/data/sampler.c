@@ -1,6 +1,7 @@
 /* The window sampler; see sampler.h. */
 #include "data/sampler.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "data/cache.h"
+#include "data/history_windows.h"
 #include "data/loader.h"
 #include "data/mixture.h"
 
@@ -35,6 +37,15 @@ static const ppi_option rows[] = {
     ROW("data.top", PPI_OPT_F64, top, "1", 1e-9, 1, NULL,
         "Best share of the episodes of every game by clipped return."),
     ROW("data.every", PPI_OPT_I64, every, "1", 1, 1 << 30, NULL, "Every Nth episode."),
+    ROW("data.tasks", PPI_OPT_I64, tasks, "0", 0, 1 << 30, NULL,
+        "Histories of the first N distinct tasks, in the order of the data; 0 = of all."),
+    ROW("data.min-return", PPI_OPT_F64, min_return, "-inf", 0, 0, NULL,
+        "Leave out histories whose last tenth of episodes has a lower mean return."),
+    ROW("data.converged", PPI_OPT_F64, converged, "0", 0, 1, NULL,
+        "Cut each history this share of its episodes behind the one where the running mean of its "
+        "returns reaches 95 % of its final level; 0 = keep all."),
+    ROW("data.tail", PPI_OPT_F64, tail, "1", 1e-9, 1, NULL,
+        "Last share of the episodes of each history: what an expert does."),
     ROW("data.workers", PPI_OPT_I64, workers, "1", 0, 1024, NULL,
         "Threads that decode stored frames; 0 = one for each processor. The batches are the same."),
 };
@@ -45,7 +56,7 @@ const ppi_option_table ppi_sampler_option_table = {
 void ppi_sampler_options_default(ppi_sampler_options *options) {
     *options = (ppi_sampler_options){
         .memory_mb = 1024, .first = 1, .fraction = 1, .top = 1, .every = 1, .workers = 1,
-        .window = 4};
+        .min_return = -INFINITY, .tail = 1, .window = 4};
 }
 
 /* The thread that prepares the next batch. It sleeps while `want` is negative. */
@@ -70,7 +81,8 @@ struct ppi_sampler {
     ppi_dataset **datasets;
     int dataset_count;
     ppi_mixture mixture;
-    ppi_cache *cache;
+    ppi_history_windows *histories; /* NULL = windows of single episodes */
+    ppi_cache *cache;   /* NULL, as the loader: all observations are in memory */
     ppi_loader *loader;
     int64_t H, W, C, frame_bytes, block_bytes;
     int64_t fixed_bytes; /* columns and tables */
@@ -85,42 +97,82 @@ static pp_status check_shapes(ppi_sampler *s) {
     for (int i = 0; i < s->dataset_count; i++) {
         PPI_TRY(ppi_dataset_check_playable(s->datasets[i]));
     }
-    const pp_dataset_info *first = ppi_dataset_info(s->datasets[0]);
-    s->H = first->height;
-    s->W = first->width;
-    s->C = first->channels;
+    if (s->options.histories && s->options.view.H > 0) {
+        return ppi_fail(PP_ERR_UNSUPPORTED, "windows of learning histories show observations as "
+                        "they are stored; those of %s were to be painted or padded",
+                        ppi_dataset_info(s->datasets[0])->id);
+    }
+    PPI_TRY(ppi_frame_view_settle(&s->options.view, s->datasets, s->dataset_count));
+    s->H = s->options.view.H;
+    s->W = s->options.view.W;
+    s->C = s->options.view.C;
     s->frame_bytes = s->H * s->W * s->C;
     for (int i = 0; i < s->dataset_count; i++) {
         const pp_dataset_info *info = ppi_dataset_info(s->datasets[i]);
-        if (info->height != s->H || info->width != s->W || info->channels != s->C) {
-            return ppi_fail(PP_ERR_SHAPE, "%s has frames of %dx%dx%d, %s of %dx%dx%d: one sampler "
-                            "needs one shape", first->id, first->height, first->width,
-                            first->channels, info->id, info->height, info->width, info->channels);
-        }
         int64_t block = ppi_dataset_block_rows(s->datasets[i]);
-        if (block * s->frame_bytes > s->block_bytes) {
-            s->block_bytes = block * s->frame_bytes;
-        }
+        int64_t bytes = block * ppi_dataset_frame_bytes(s->datasets[i]);
+        s->block_bytes = bytes > s->block_bytes ? bytes : s->block_bytes;
         s->blocks += info->steps / block + 2 * info->episodes;
         s->fixed_bytes += ppi_dataset_memory(s->datasets[i]);
     }
     return PP_OK;
 }
 
-static pp_status make_cache(ppi_sampler *s) {
+static bool in_memory(const ppi_sampler *s) {
+    return s->histories && ppi_history_windows_in_memory(s->histories);
+}
+
+static int64_t loader_bytes(const ppi_sampler *s) {
+    return s->loader ? ppi_loader_bytes(s->loader) : 0;
+}
+
+/* Bytes the bound leaves beside what is held already. */
+static int64_t room_left(const ppi_sampler *s) {
     int64_t bound = s->options.memory_mb << 20;
     /* An eighth, at most 32 MB, is left to the HDF5 library and the allocator. */
     int64_t reserve = bound / 8 < (32 << 20) ? bound / 8 : 32 << 20;
+    return bound - reserve - s->fixed_bytes - s->ahead.bytes - loader_bytes(s);
+}
+
+static pp_status make_cache(ppi_sampler *s) {
+    pp_status status = PP_OK;
     ppi_cache_destroy(s->cache);
     s->cache = NULL;
-    pp_status status = ppi_cache_create(&s->cache, s->block_bytes,
-                                        bound - reserve - s->fixed_bytes - s->ahead.bytes -
-                                            ppi_loader_bytes(s->loader),
-                                        s->blocks);
+    if (!in_memory(s)) {
+        status = ppi_cache_create(&s->cache, s->block_bytes, room_left(s), s->blocks);
+    } else if (room_left(s) < 0) {
+        status = ppi_fail(PP_ERR_NO_MEMORY, "%lld bytes too much", (long long)-room_left(s));
+    }
     return ppi_fail_context(status, "data.memory %lld MB: columns take %lld bytes, the batch ahead "
                             "%lld, blocks being decoded %lld", (long long)s->options.memory_mb,
                             (long long)s->fixed_bytes, (long long)s->ahead.bytes,
-                            (long long)ppi_loader_bytes(s->loader));
+                            (long long)loader_bytes(s));
+}
+
+/* Options that mean nothing to windows of single episodes. */
+static pp_status check_plain(const ppi_sampler_options *o) {
+    if (o->tasks == 0 && o->converged == 0 && o->tail >= 1 && o->min_return == -INFINITY &&
+        o->components == 0) {
+        return PP_OK;
+    }
+    return ppi_fail(PP_ERR_ARGUMENT,
+                    "data.tasks, data.min-return, data.converged and data.tail choose "
+                    "among learning histories; this method draws from single episodes");
+}
+
+/* Windows of whole histories; observations that are small enough are in memory from here on. */
+static pp_status use_histories(ppi_sampler *s) {
+    PPI_TRY(ppi_history_windows_create(&s->histories, &s->mixture, s->datasets, s->dataset_count,
+                                       &s->options, room_left(s) - room_left(s) / 4));
+    s->fixed_bytes += ppi_history_windows_bytes(s->histories);
+    s->C = ppi_history_windows_channels(s->histories);
+    s->frame_bytes = s->H * s->W * s->C;
+    return PP_OK;
+}
+
+static pp_status use_episodes(ppi_sampler *s) {
+    PPI_TRY(check_plain(&s->options));
+    return ppi_mixture_build(&s->mixture, s->datasets, s->dataset_count, &s->options);
 }
 
 static pp_status sampler_build(ppi_sampler *s, ppi_dataset *const *datasets, int count) {
@@ -130,12 +182,18 @@ static pp_status sampler_build(ppi_sampler *s, ppi_dataset *const *datasets, int
     }
     memcpy(s->datasets, datasets, (size_t)count * sizeof *datasets);
     s->dataset_count = count;
+    if (s->options.histories) {
+        PPI_TRY(ppi_history_windows_check(s->datasets, count));
+    }
     PPI_TRY(check_shapes(s));
-    PPI_TRY(ppi_mixture_build(&s->mixture, s->datasets, count, &s->options));
+    PPI_TRY(s->options.histories ? use_histories(s) : use_episodes(s));
     s->fixed_bytes += s->mixture.bytes;
     s->augment = s->options.augment == PPI_ON ||
                  (s->options.augment == PPI_AUTO && s->H >= LEAST_SHIFTED && s->W >= LEAST_SHIFTED);
-    PPI_TRY(ppi_loader_create(&s->loader, s->datasets, count, (int)s->options.workers));
+    if (!in_memory(s)) {
+        PPI_TRY(ppi_loader_create(&s->loader, s->datasets, count, &s->options.view,
+                                  (int)s->options.workers));
+    }
     return make_cache(s);
 }
 
@@ -179,6 +237,7 @@ void ppi_sampler_destroy(ppi_sampler *s) {
     ppi_free(s->ahead.memory);
     ppi_cache_destroy(s->cache);
     ppi_loader_destroy(s->loader);
+    ppi_history_windows_destroy(s->histories);
     ppi_mixture_free(&s->mixture);
     ppi_free(s->datasets);
     ppi_free(s);
@@ -190,6 +249,14 @@ int ppi_sampler_game_count(const ppi_sampler *s) {
 
 const ppi_sampler_game_info *ppi_sampler_game(const ppi_sampler *s, int game) {
     return game >= 0 && game < s->mixture.game_count ? &s->mixture.games[game].info : NULL;
+}
+
+const int64_t *ppi_sampler_tasks(const ppi_sampler *s, int game, int64_t *count) {
+    *count = 0;
+    if (!s->histories || game < 0 || game >= s->mixture.game_count) {
+        return NULL;
+    }
+    return ppi_history_windows_tasks(s->histories, game, count);
 }
 
 int64_t ppi_sampler_windows(const ppi_sampler *s) {
@@ -205,8 +272,8 @@ int64_t ppi_sampler_memory(ppi_sampler *s) {
     while (s->ahead.busy) {
         pthread_cond_wait(&s->ahead.changed, &s->ahead.mutex);
     }
-    int64_t bytes = s->fixed_bytes + s->ahead.bytes + ppi_loader_bytes(s->loader) +
-                    ppi_cache_bytes(s->cache);
+    int64_t bytes = s->fixed_bytes + s->ahead.bytes + loader_bytes(s) +
+                    (s->cache ? ppi_cache_bytes(s->cache) : 0);
     pthread_mutex_unlock(&s->ahead.mutex);
     return bytes;
 }
@@ -328,6 +395,9 @@ static void fill_columns(const ppi_sampler *s, const window_draw *draw, int64_t 
 }
 
 static pp_status fill(ppi_sampler *s, int64_t step, const ppi_batch *out) {
+    if (s->histories) {
+        return ppi_history_windows_fill(s->histories, step, out, s->loader, s->cache);
+    }
     for (int64_t b = 0; b < out->B; b++) {
         window_draw draw;
         draw_window(s, step, b, &draw);

@@ -1,8 +1,10 @@
 /* Draws windows of consecutive steps out of datasets that need not fit in memory.
  *
  * A window is T rows of one episode; PPI_ZERO_ROWS rows of zeros before the first step count as
- * rows of the episode. Games are drawn uniformly, then the windows of the game. Batch k is a pure
- * function of (seed, k), so resuming means asking for another k; threads change nothing. */
+ * rows of the episode. Games are drawn uniformly, then the windows of the game. Methods that learn
+ * from learning get windows of whole learning histories instead, without zero rows
+ * (history_windows.h). Batch k is a pure function of (seed, k), so resuming means asking for another
+ * k; threads change nothing. */
 #ifndef PPI_DATA_SAMPLER_H
 #define PPI_DATA_SAMPLER_H
 
@@ -13,6 +15,7 @@
 
 #include "base/options.h"
 #include "data/dataset.h"
+#include "data/frame_view.h"
 
 #define PPI_ZERO_ROWS 3
 
@@ -27,11 +30,19 @@ typedef struct ppi_sampler_options {
     double fraction;   /* share of whole episodes, drawn uniformly */
     double top;        /* best share of the episodes by clipped return */
     int64_t every;     /* every Nth episode */
+    /* Of windows of whole histories alone. */
+    int64_t tasks;     /* histories of the first so many tasks, 0 = of all */
+    double min_return; /* least mean return of a history's last tenth of episodes */
+    double converged;  /* this share of a history stays behind its convergence, 0 = all of it */
+    double tail;       /* last share of the episodes of a history */
     int64_t workers;   /* threads that decode frames, 0 = one for each processor */
     /* Not options: set by the caller. */
     int64_t window;    /* T */
     uint64_t seed;
+    ppi_frame_view view; /* zeros: frames as stored, all of one shape */
     bool keep_cut;     /* also draw from episodes that were cut; their returns are lower bounds */
+    bool histories;    /* windows of whole learning histories, see history_windows.h */
+    int64_t components; /* of cells: so many of each observation's first components, 0 = all */
 } ppi_sampler_options;
 
 extern const ppi_option_table ppi_sampler_option_table; /* data.* */
@@ -64,15 +75,23 @@ typedef struct ppi_sampler_game_info {
     double best_return;  /* raw */
     bool clip_rewards;
     pp_dataset_info info; /* of its first dataset */
+    /* With windows of histories. */
+    int64_t histories;    /* used */
+    int64_t tasks;        /* of these */
+    int64_t short_histories; /* left out: shorter than a window */
+    int64_t poor_histories;  /* left out: below data.min-return */
 } ppi_sampler_game_info;
 
-/* The datasets stay the caller's and must outlive the sampler; all need one frame shape. */
+/* The datasets stay the caller's and must outlive the sampler. */
 pp_status ppi_sampler_create(ppi_sampler **out, ppi_dataset *const *datasets, int count,
                              const ppi_sampler_options *options);
 void ppi_sampler_destroy(ppi_sampler *sampler);
 
 int ppi_sampler_game_count(const ppi_sampler *sampler);
 const ppi_sampler_game_info *ppi_sampler_game(const ppi_sampler *sampler, int game);
+/* Tasks of the histories that are drawn from, each once; NULL and 0 without histories. Owned by the
+ * sampler. */
+const int64_t *ppi_sampler_tasks(const ppi_sampler *sampler, int game, int64_t *count);
 /* Windows of all games. */
 int64_t ppi_sampler_windows(const ppi_sampler *sampler);
 /* Bytes in use now: columns, cached frames, prefetch buffers. Never more than the bound. */

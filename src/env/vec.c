@@ -53,6 +53,7 @@ typedef struct cold_env {
 struct ppi_vec {
     int count;
     ppi_autoreset autoreset;
+    ppi_env_options options; /* the environments were made with, but for their tasks */
     int64_t obs_size;
     hot_env *hot;          /* [N] */
     cold_env *cold;        /* [N] */
@@ -170,11 +171,11 @@ static pp_status fill(ppi_vec *vec, const ppi_vec_config *config) {
     if (vec->hot == NULL || vec->cold == NULL || vec->phase == NULL || vec->action_count == NULL) {
         return ppi_oom("a vector of environments");
     }
-    ppi_env_options options;
-    ppi_env_options_default(&options);
+    ppi_env_options_default(&vec->options);
     if (config->options != NULL) {
-        options = *config->options;
+        vec->options = *config->options;
     }
+    ppi_env_options options = vec->options;
     for (int i = 0; i < vec->count; i++) {
         if (config->tasks != NULL) {
             options.task = config->tasks[i];
@@ -448,6 +449,22 @@ pp_status ppi_vec_reset(ppi_vec *vec, int i, uint64_t seed) {
     share_clock clock = {0};
     reset_one(vec, i, seed, &clock);
     return vec->phase[i] == PHASE_FAILED ? failure(vec, i) : PP_OK;
+}
+
+pp_status ppi_vec_set_task(ppi_vec *vec, int i, int64_t task, uint64_t seed) {
+    PPI_TRY(check_index(vec, i));
+    cold_env *cold = &vec->cold[i];
+    ppi_env_options options = vec->options;
+    share_clock clock = {0};
+    pp_env_result result = {0};
+    ppi_env made = {0};
+    options.task = task;
+    PPI_TRY(ppi_env_create(&made, cold->spec.id, &options));
+    ppi_env_destroy(&cold->env);
+    cold->env = made;
+    cold->env.vtable->describe(cold->env.state, &cold->spec);
+    vec->hot[i] = (hot_env){cold->env.vtable->step, cold->env.state};
+    return begin_episode(vec, i, seed, &result, &clock) ? PP_OK : failure(vec, i);
 }
 
 static void reset_share(void *ctx, int64_t begin, int64_t end, int worker) {

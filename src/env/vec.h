@@ -55,6 +55,11 @@ const ppi_env *ppi_vec_env(const ppi_vec *vec, int i);
 pp_status ppi_vec_reset(ppi_vec *vec, int i, uint64_t seed);
 /* The same for all, environment i with seeds[i]; runs on the threads. */
 pp_status ppi_vec_reset_all(ppi_vec *vec, const uint64_t *seeds);
+/* Environment i plays another task of its family from now on: it is made anew, whatever it was
+ * doing, and an episode begins with this seed. Its row of observations is refilled; reward, flags,
+ * frames and the figures of the episode that ended last stay. A task that cannot be made leaves it
+ * as it was. */
+pp_status ppi_vec_set_task(ppi_vec *vec, int i, int64_t task, uint64_t seed);
 /* Plays actions[i] (0..action_count-1 of its specification) where active[i] is not 0; active
  * NULL = all. Other environments and their rows are untouched. PP_ERR_ARGUMENT for an action out of
  * range, before anything moved. When an environment fails, the text names it, the others have made

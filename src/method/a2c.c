@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "method/explore.h"
 #include "method/online.h"
 #include "method/online_net.h"
 #include "method/small.h"
@@ -34,7 +35,7 @@ typedef struct a2c_options {
     int mode;        /* MODE_* */
     int64_t streams; /* actors of one task */
     int64_t unroll;  /* steps; 0 = an episode where that is short */
-    double lambda, gamma, entropy, value_weight;
+    double lambda, gamma, entropy, value_weight, bonus;
     bool table, greedy;
     ppi_optim_options optim;
 } a2c_options;
@@ -58,6 +59,9 @@ static const ppi_option rows[] = {
      .help = "Weight of the entropy of the policy."},
     {ROW("value-weight", value_weight, PPI_OPT_F64), .def = "0.5", .max = 100,
      .help = "Weight of the squared error of the values."},
+    {ROW("bonus", bonus, PPI_OPT_F64), .def = "0.3", .max = 100,
+     .help = "Added to a reward, over the root of the visits to what follows, where the possible "
+             "observations are few; 0 = none."},
     {ROW("table", table, PPI_OPT_BOOL), .def = "on",
      .help = "Evaluate every possible observation once where they are few; faster, equal up to "
              "rounding."},
@@ -136,6 +140,7 @@ typedef struct a2c_agent {
     played *step;           /* [streams, unroll] */
     uint8_t *obs;           /* [streams, unroll, obs_bytes], NULL where rows say it all */
     row_sums *sums;         /* [rows of train] */
+    ppi_visits visits;      /* [cells] where steps earn a bonus */
     int64_t pos;            /* steps of the running unroll */
     int64_t updates;
 
@@ -262,6 +267,7 @@ static int64_t streams(const ppi_agent *a) {
 static void learn_end(a2c_agent *a) {
     ppi_online_net_close(&a->actor);
     ppi_online_net_close(&a->train);
+    ppi_visits_end(&a->visits);
     void *owned[] = {a->legal, a->allowed, a->rng, a->cdf, a->behaviour, a->step, a->obs, a->sums};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) ppi_free(owned[i]);
     a->legal = NULL;
@@ -307,7 +313,7 @@ static pp_status allocate(a2c_agent *a) {
     if (a->step == NULL || a->behaviour == NULL || a->sums == NULL ||
         (a->cells == 0 && a->obs == NULL) || (a->table_acts && a->cdf == NULL))
         return ppi_oom("the steps of an unroll");
-    return PP_OK;
+    return a->cells > 0 && a->o.bonus > 0 ? ppi_visits_begin(&a->visits, a->cells) : PP_OK;
 }
 
 /* Legal choices and generators of the streams. */
@@ -554,6 +560,18 @@ static pp_status update(a2c_agent *a, int64_t stream, ppi_metrics *out) {
     return PP_OK;
 }
 
+/* Reward of a stream's step, with the bonus for what it led to. */
+static pp_status reward_of(a2c_agent *a, const ppi_learn_step *step, int64_t s, double *out) {
+    const bool ended = step->terminated[s] || step->truncated[s];
+    const uint8_t *to = ended ? step->final_obs : step->next_obs;
+    int64_t row = 0;
+    *out = step->reward[s];
+    if (a->visits.rows == 0) return PP_OK;
+    PPI_TRY(ppi_cells_row(&a->base.cfg.obs, to + s * a->obs_bytes, &row));
+    *out += ppi_visits_bonus(&a->visits, row, a->o.bonus);
+    return PP_OK;
+}
+
 static pp_status learn_step(ppi_agent *agent, const ppi_learn_step *step, ppi_metrics *out) {
     a2c_agent *a = (a2c_agent *)agent;
     out->count = 0;
@@ -564,7 +582,7 @@ static pp_status learn_step(ppi_agent *agent, const ppi_learn_step *step, ppi_me
         x->choice = ppi_online_choice(agent, step->action[s]);
         if (a->per_update < a->streams)
             x->log_p = log_p_of(a->behaviour + s * a->n, a->n, a->allowed + s * a->n, x->choice);
-        x->reward = step->reward[s];
+        PPI_TRY(reward_of(a, step, s, &x->reward));
         x->done = step->terminated[s] || step->truncated[s];
         if (step->terminated[s]) x->next_value = 0;
     }
@@ -584,6 +602,8 @@ static pp_status save(ppi_agent *agent, ppi_buf *out) {
     PPI_TRY(ppi_buf_append(out, &a->updates, sizeof a->updates));
     PPI_TRY(ppi_buf_append(out, &a->pos, sizeof a->pos));
     PPI_TRY(ppi_buf_append(out, a->rng, (size_t)a->streams * sizeof *a->rng));
+    const size_t visits = (size_t)a->visits.rows * sizeof *a->visits.count;
+    if (visits > 0) PPI_TRY(ppi_buf_append(out, a->visits.count, visits));
     for (int64_t s = 0; s < a->streams; s++) {
         const int64_t at = s * a->unroll;
         PPI_TRY(ppi_buf_append(out, a->step + at, (size_t)a->pos * sizeof *a->step));
@@ -606,6 +626,8 @@ static pp_status load(ppi_agent *agent, const void *data, size_t size) {
     ppi_state_read(&r, &a->pos, sizeof a->pos);
     if (a->pos < 0 || a->pos >= a->unroll) r.failed = true;
     ppi_state_read(&r, a->rng, (size_t)a->streams * sizeof *a->rng);
+    const size_t visits = (size_t)a->visits.rows * sizeof *a->visits.count;
+    if (visits > 0) ppi_state_read(&r, a->visits.count, visits);
     for (int64_t s = 0; s < a->streams && !r.failed; s++) {
         played *x = a->step + s * a->unroll;
         ppi_state_read(&r, x, (size_t)a->pos * sizeof *x);
@@ -735,34 +757,13 @@ static void destroy(ppi_agent *agent) {
     ppi_free(a);
 }
 
-/* How learning starts decides how far a policy strays before the first reward. Values begin at 0,
-   so that nothing but rewards moves the policy; logits begin small but not equal, so that the
-   actors walk on instead of about; the first layer is scaled for inputs of which one per component
-   is on. Far goals of the dark rooms are then found; docs/methods/a2c.md has the figures. */
-static pp_status scale_start(a2c_agent *a) {
-    const ppi_agent_config *cfg = &a->base.cfg;
-    ppi_params *p = a->base.params;
-    const int head = ppi_params_find(p, "head/w");
-    const int first = ppi_params_find(p, "torso/dense1/w");
-    if (head < 0) return ppi_fail(PP_ERR_INTERNAL, "the network of a2c has no tensor \"head/w\"");
-    for (int64_t i = 0; i < p->item[head].count; i++)
-        p->master[p->item[head].offset + i] *= i % (a->n + 1) == a->n ? 0.0f : 0.5f;
-    if (first >= 0 && cfg->obs.type == PP_OBS_CELLS) {
-        const float up = (float)sqrt((double)a->net.obs.c / (double)cfg->obs.c);
-        for (int64_t i = 0; i < p->item[first].count; i++)
-            p->master[p->item[first].offset + i] *= up;
-    }
-    ppi_params_sync(p, cfg->backend, cfg->threads);
-    return PP_OK;
-}
-
 static pp_status create(ppi_agent **out, const ppi_agent_config *cfg) {
     a2c_agent *a = ppi_calloc(1, sizeof *a);
     if (a == NULL) return ppi_oom("an agent");
     ppi_online_init(&a->base, cfg, &a->o, a->size, sizeof a->size);
     pp_status s = configure(a);
     if (s == PP_OK) s = ppi_online_params(&a->base.params, &a->net, &a->base.cfg);
-    if (s == PP_OK) s = scale_start(a);
+    if (s == PP_OK) s = ppi_explore_start(a->base.params, &a->base.cfg, a->net.obs.c, a->n);
     if (s != PP_OK) {
         destroy(&a->base);
         return s;

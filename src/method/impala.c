@@ -7,9 +7,6 @@
 #include "base/mem.h"
 #include "method/impala_agent.h"
 
-/* Outputs of the generator set aside for one decision while playing. */
-enum { DRAWS_PER_STEP = 64 };
-
 #define ROW(row, kind, field, value, low, high, text)                                              \
     {                                                                                              \
         .name = row, .type = kind, .offset = offsetof(ppi_impala_options, field), .def = value,    \
@@ -68,20 +65,11 @@ static pp_status recipe(ppi_options *set, const char *size) {
 
 /* ---- creation ---- */
 
-static void play_end(ppi_impala_agent *a) {
-    ppi_online_net_close(&a->play);
-    ppi_free(a->play_legal);
-    ppi_free(a->player);
-    a->play_legal = NULL;
-    a->player = NULL;
-    a->players = 0;
-}
-
 static void destroy(ppi_agent *agent) {
     ppi_impala_agent *a = (ppi_impala_agent *)agent;
     if (a == NULL) return;
     ppi_impala_learn_end(a);
-    play_end(a);
+    ppi_online_play_end(&a->play);
     ppi_params_destroy(a->base.params);
     ppi_free(a);
 }
@@ -104,10 +92,6 @@ static pp_status create(ppi_agent **out, const ppi_agent_config *cfg) {
 }
 
 /* ---- choices ---- */
-
-void ppi_impala_legal(const ppi_impala_agent *a, uint8_t *out, const uint8_t *legal) {
-    for (int64_t k = 0; k < a->choices; k++) out[k] = legal[a->base.cfg.actions.list[k]];
-}
 
 int32_t ppi_impala_draw(const ppi_impala_agent *a, const float *head, const uint8_t *legal,
                         ppi_rng *rng, float *log_p) {
@@ -138,58 +122,28 @@ static int32_t likeliest(const ppi_impala_agent *a, const float *head, const uin
 
 static pp_status act_begin(ppi_agent *agent, int64_t n) {
     ppi_impala_agent *a = (ppi_impala_agent *)agent;
-    if (n < 1)
-        return ppi_fail(PP_ERR_ARGUMENT, "acting in %lld environments, expected 1 or more",
-                        (long long)n);
-    if (a->players == n) return PP_OK;
-    play_end(a);
-    a->play_legal = ppi_calloc((size_t)n, (size_t)a->choices);
-    a->player = ppi_calloc((size_t)n, sizeof *a->player);
-    if (a->play_legal == NULL || a->player == NULL) return ppi_oom("the players of an agent");
-    memset(a->play_legal, 1, (size_t)(n * a->choices));
-    PPI_TRY(ppi_online_net_open(&a->play, &a->net, agent->params, &agent->cfg, n, false));
-    a->players = n;
-    return PP_OK;
+    return ppi_online_play_begin(&a->play, agent, &a->net, n);
 }
 
 static pp_status act_game(ppi_agent *agent, int64_t env, int32_t game, const uint8_t *legal) {
-    ppi_impala_agent *a = (ppi_impala_agent *)agent;
     (void)game;
-    ppi_impala_legal(a, a->play_legal + env * a->choices, legal);
-    return PP_OK;
-}
-
-static void push(ppi_impala_agent *a, int64_t env, const uint8_t *obs, bool begin) {
-    const ppi_obs_spec *o = &a->net.obs;
-    const int64_t pixels = o->h * o->w;
-    uint8_t *stack = (uint8_t *)a->play.frames + env * ppi_online_stack_bytes(&a->net);
-    ppi_stack_push(stack, obs, pixels, ppi_obs_bytes(o) / pixels, a->net.stack, begin);
-    if (a->o.lstm == 0) return;
-    const int64_t at = env * a->o.lstm;
-    const size_t size = (size_t)a->o.lstm * sizeof(float);
-    a->play.reset[env] = begin;
-    memcpy(a->play.h0 + at, a->play.h + at, size);
-    memcpy(a->play.c0 + at, a->play.c + at, size);
+    return ppi_online_play_game(&((ppi_impala_agent *)agent)->play, agent, env, legal);
 }
 
 static pp_status act_reset(ppi_agent *agent, int64_t env, const uint8_t *obs, uint64_t episode) {
     ppi_impala_agent *a = (ppi_impala_agent *)agent;
-    push(a, env, obs, true);
-    a->player[env].episode = episode;
-    a->player[env].step = 0;
+    ppi_online_play_reset(&a->play, &a->net, env, obs, episode);
     return PP_OK;
 }
 
 static pp_status act(ppi_agent *agent, const uint8_t *live, int32_t *actions) {
     ppi_impala_agent *a = (ppi_impala_agent *)agent;
-    PPI_TRY(ppi_online_net_forward(&a->play));
-    for (int64_t e = 0; e < a->players; e++) {
+    PPI_TRY(ppi_online_net_forward(&a->play.net));
+    for (int64_t e = 0; e < a->play.players; e++) {
         if (live != NULL && !live[e]) continue;
-        const float *head = a->play.head + e * a->net.outputs;
-        const uint8_t *legal = a->play_legal + e * a->choices;
-        ppi_rng rng;
-        ppi_rng_init(&rng, agent->cfg.seed, PPI_RNG_ACT, a->player[e].episode);
-        rng.pos = (uint64_t)a->player[e].step * DRAWS_PER_STEP;
+        const float *head = ppi_online_play_head(&a->play, e);
+        const uint8_t *legal = ppi_online_play_legal(&a->play, agent, e);
+        ppi_rng rng = ppi_online_play_rng(&a->play, agent, e);
         const int32_t k =
             a->o.greedy ? likeliest(a, head, legal) : ppi_impala_draw(a, head, legal, &rng, NULL);
         actions[e] = agent->cfg.actions.list[k];
@@ -202,8 +156,7 @@ static pp_status observe(ppi_agent *agent, int64_t env, int32_t action, double r
     ppi_impala_agent *a = (ppi_impala_agent *)agent;
     (void)action;
     (void)reward;
-    push(a, env, next_obs, false);
-    a->player[env].step++;
+    ppi_online_play_observe(&a->play, &a->net, env, next_obs);
     return PP_OK;
 }
 
@@ -222,7 +175,7 @@ static pp_status describe_acting(const ppi_agent *agent, ppi_jsonw *w) {
 static ppi_plan *plan(const ppi_agent *agent, const char *which) {
     const ppi_impala_agent *a = (const ppi_impala_agent *)agent;
     if (strcmp(which, "train") == 0) return a->train.plan;
-    if (strcmp(which, "act") == 0) return a->play.plan != NULL ? a->play.plan : a->actor.plan;
+    if (strcmp(which, "act") == 0) return a->play.net.plan != NULL ? a->play.net.plan : a->actor.plan;
     return NULL;
 }
 

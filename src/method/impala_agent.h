@@ -8,6 +8,7 @@
 #include "method/learner.h"
 #include "method/online.h"
 #include "method/online_net.h"
+#include "method/online_play.h"
 #include "method/replay.h"
 #include "method/vtrace.h"
 #include "tensor/optim.h"
@@ -75,20 +76,11 @@ typedef struct ppi_impala_agent {
     pp_status outcome; /* of the last update; its text is error */
     char error[PPI_ERROR_TEXT_SIZE];
 
-    /* playing; players = 0 before act_begin */
-    int64_t players;
-    ppi_online_net play;
-    uint8_t *play_legal; /* [players, choices] */
-    struct {
-        uint64_t episode;
-        int64_t step;
-    } * player;
+    ppi_online_play play; /* without learning */
 } ppi_impala_agent;
 
 extern const ppi_learner_calls ppi_impala_learner;
 void ppi_impala_learn_end(ppi_impala_agent *a);
-/* Row of choices [choices] that a row of ids legal[PP_ENV_ACTIONS] allows. */
-void ppi_impala_legal(const ppi_impala_agent *a, uint8_t *out, const uint8_t *legal);
 /* Draws a choice from the policy of a row of the head; log_p (may be NULL) its logarithm. */
 int32_t ppi_impala_draw(const ppi_impala_agent *a, const float *head, const uint8_t *legal,
                         ppi_rng *rng, float *log_p);

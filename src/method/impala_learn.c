@@ -122,7 +122,7 @@ static pp_status begin(ppi_agent *agent, const ppi_learn_setup *setup) {
     PPI_TRY(ppi_params_alloc(agent->params, PPI_ROLE_GRAD | PPI_ROLE_SLOTS));
     PPI_TRY(open_nets(a));
     for (int64_t s = 0; s < a->streams; s++)
-        ppi_impala_legal(a, a->legal + s * a->choices, setup->legal + s * PP_ENV_ACTIONS);
+        ppi_online_legal(&a->base, a->legal + s * a->choices, setup->legal + s * PP_ENV_ACTIONS);
     memset(a->begins, 1, (size_t)a->streams);
     ppi_rng_init(&a->explore, setup->seed, PPI_RNG_ACT, 0);
     a->steps = a->updates = a->learned = a->at = 0;

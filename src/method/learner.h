@@ -34,6 +34,8 @@ typedef struct ppi_learn_step {
                                   observation of the next one */
     const uint8_t *final_obs;  /* [streams, obs bytes] rows of ended episodes: their last
                                   observation; other rows are undefined */
+    const uint8_t *new_task;   /* [streams] 1 = next_obs belongs to another task: the trial ended
+                                  with this step; NULL unless the learner has trials */
 } ppi_learn_step;
 
 /* Callbacks of an online method; a status that is not PP_OK ends the run. */
@@ -43,6 +45,11 @@ typedef struct ppi_learner_calls {
     /* NULL, or threads of the agent's that the learner keeps at work while the environments step:
      * the loop leaves them alone. */
     int (*busy_threads)(const ppi_agent *a);
+    /* NULL, or the episodes of a trial: a stream then gets a new task, drawn from the side of the
+     * split that the run asks for, whenever so many episodes have ended; 0 = one task for life. The
+     * first trial of stream s is shortened to 1 + s mod n episodes, so that streams are at all
+     * stages of their trials at any time. */
+    int64_t (*trial_episodes)(const ppi_agent *a);
     /* Allocates everything; after it act, step and replay allocate nothing. */
     pp_status (*begin)(ppi_agent *a, const ppi_learn_setup *setup);
     /* Chooses an action for every stream, exploration included: actions[streams], ids of the

@@ -47,6 +47,7 @@ typedef struct ppi_agent_config {
                             ppi_method_bind */
     ppi_obs_spec obs;
     ppi_action_spec actions;
+    const char *env;            /* id of the environment, NULL = several or unknown */
     int32_t games;              /* games one network serves, at least 1 for online methods */
     uint64_t seed;              /* initial weights, dropout and acting draws */
     ppi_dtype_policy policy;    /* F32 or BF16 */

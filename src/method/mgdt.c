@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bf16.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "method/mgdt_agent.h"
@@ -220,8 +219,8 @@ static void destroy(ppi_agent *agent) {
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
     if (a == NULL) return;
     ppi_mgdt_act_end(a);
-    ppi_mgdt_program_clear(&a->train);
-    ppi_mgdt_program_clear(&a->forward);
+    ppi_program_clear(&a->train);
+    ppi_program_clear(&a->forward);
     ppi_free(a->io_block);
     ppi_params_destroy(a->base.params);
     ppi_free(a);
@@ -249,41 +248,10 @@ pp_status ppi_mgdt_create(ppi_agent **out, const ppi_agent_config *cfg, bool con
 
 /* ---- shared by training, acting and forward ---- */
 
-pp_status ppi_mgdt_compile(ppi_mgdt_agent *a, ppi_mgdt_program *out, ppi_mgdt_builder build,
+pp_status ppi_mgdt_compile(ppi_mgdt_agent *a, ppi_program *out, ppi_mgdt_builder build,
                            int64_t batch) {
-    const ppi_agent_config *cfg = &a->base.cfg;
-    const ppi_plan_options o = {.policy = cfg->policy, .threads = cfg->threads, .seed = cfg->seed};
-    PPI_TRY(ppi_graph_create(&out->graph, a->base.params));
-    pp_status s = build(out->graph, &a->c, batch);
-    if (s == PP_OK) s = ppi_plan_create(&out->plan, out->graph, cfg->backend, &o);
-    if (s != PP_OK) ppi_mgdt_program_clear(out);
-    return s;
-}
-
-void ppi_mgdt_program_clear(ppi_mgdt_program *p) {
-    if (p->plan != NULL) ppi_plan_destroy(p->plan);
-    if (p->graph != NULL) ppi_graph_destroy(p->graph);
-    *p = (ppi_mgdt_program){NULL, NULL};
-}
-
-pp_status ppi_mgdt_input(const ppi_mgdt_program *p, const char *name, void **out) {
-    *out = ppi_plan_named(p->plan, name, NULL, NULL);
-    return *out != NULL ? PP_OK : ppi_fail(PP_ERR_INTERNAL, "the plan has no input \"%s\"", name);
-}
-
-pp_status ppi_mgdt_read(const ppi_mgdt_program *p, const char *name, float *out, int64_t n) {
-    ppi_dtype dtype = PPI_F32;
-    const void *data = ppi_plan_named(p->plan, name, NULL, &dtype);
-    if (data == NULL) return ppi_fail(PP_ERR_INTERNAL, "the plan keeps no output \"%s\"", name);
-    if (dtype == PPI_F32) {
-        memcpy(out, data, (size_t)n * sizeof *out);
-        return PP_OK;
-    }
-    if (dtype != PPI_BF16)
-        return ppi_fail(PP_ERR_INTERNAL, "output \"%s\" is neither f32 nor bf16", name);
-    const ppi_bf16 *b = data;
-    for (int64_t i = 0; i < n; i++) out[i] = ppi_bf16_to_f32(b[i]);
-    return PP_OK;
+    PPI_TRY(ppi_program_open(out, &a->base));
+    return ppi_program_compile(out, &a->base, build(out->graph, &a->c, batch));
 }
 
 pp_status ppi_mgdt_put_actions(const ppi_mgdt_agent *a, int32_t *out, const int32_t *actions,

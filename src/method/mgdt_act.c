@@ -49,9 +49,9 @@ ppi_mgdt_acting_options ppi_mgdt_acting_resolve(const ppi_mgdt_acting_options *o
 }
 
 void ppi_mgdt_act_end(ppi_mgdt_agent *a) {
-    ppi_mgdt_program_clear(&a->prefill);
-    ppi_mgdt_program_clear(&a->act);
-    ppi_mgdt_program_clear(&a->full);
+    ppi_program_clear(&a->prefill);
+    ppi_program_clear(&a->act);
+    ppi_program_clear(&a->full);
     ppi_free(a->env);
     ppi_free(a->frames);
     ppi_free(a->ids);
@@ -204,21 +204,12 @@ static bool is_live(const uint8_t *live, int64_t i) {
     return live == NULL || live[i] != 0;
 }
 
-/* Logits of a plan: f32, [n_envs, ...]. */
-static pp_status logits_of(const ppi_mgdt_program *p, const char *name, const float **out) {
-    ppi_dtype dtype = PPI_F32;
-    *out = ppi_plan_named(p->plan, name, NULL, &dtype);
-    if (*out == NULL || dtype != PPI_F32)
-        return ppi_fail(PP_ERR_INTERNAL, "the plan keeps no f32 output \"%s\"", name);
-    return PP_OK;
-}
-
 /* Copies timesteps first .. T-1 of every window into the inputs "frames", "actions", "rewards". */
-static pp_status fill_windows(const ppi_mgdt_agent *a, const ppi_mgdt_program *p, int64_t first) {
+static pp_status fill_windows(const ppi_mgdt_agent *a, const ppi_program *p, int64_t first) {
     void *frames, *actions, *rewards;
-    PPI_TRY(ppi_mgdt_input(p, "frames", &frames));
-    PPI_TRY(ppi_mgdt_input(p, "actions", &actions));
-    PPI_TRY(ppi_mgdt_input(p, "rewards", &rewards));
+    PPI_TRY(ppi_program_input(p, "frames", &frames));
+    PPI_TRY(ppi_program_input(p, "actions", &actions));
+    PPI_TRY(ppi_program_input(p, "rewards", &rewards));
     const int64_t n = a->c.timesteps - first;
     for (int64_t i = 0; i < a->n_envs; i++) {
         const ppi_mgdt_env *e = &a->env[i];
@@ -237,8 +228,8 @@ static pp_status hand_over_cache(ppi_mgdt_agent *a) {
         char name[16];
         snprintf(name, sizeof name, "%c%d", i % 2 == 0 ? 'k' : 'v', (int)(i / 2));
         void *in;
-        PPI_TRY(ppi_mgdt_input(&a->act, name, &in));
-        PPI_TRY(ppi_mgdt_read(&a->prefill, name, in, n));
+        PPI_TRY(ppi_program_input(&a->act, name, &in));
+        PPI_TRY(ppi_program_read(&a->prefill, name, in, n));
     }
     return PP_OK;
 }
@@ -246,12 +237,12 @@ static pp_status hand_over_cache(ppi_mgdt_agent *a) {
 /* First pass and the return of every live environment into a->returns[0]. */
 static pp_status first_pass(ppi_mgdt_agent *a, const uint8_t *live) {
     void *frames;
-    PPI_TRY(ppi_mgdt_input(&a->prefill, "frames", &frames));
+    PPI_TRY(ppi_program_input(&a->prefill, "frames", &frames));
     for (int64_t i = 0; i < a->n_envs; i++)
         memcpy((uint8_t *)frames + i * a->board, a->env[i].frames, (size_t)a->board);
     PPI_TRY(ppi_plan_run(a->prefill.plan, 0));
     const float *logits;
-    PPI_TRY(logits_of(&a->prefill, "return_logits", &logits));
+    PPI_TRY(ppi_program_output(&a->prefill, "return_logits", &logits));
     for (int64_t i = 0; i < a->n_envs; i++) {
         int32_t *token = &a->returns[i * a->c.timesteps];
         *token = 0;
@@ -264,9 +255,9 @@ static pp_status first_pass(ppi_mgdt_agent *a, const uint8_t *live) {
 static pp_status second_pass(ppi_mgdt_agent *a) {
     void *returns, *actions, *rewards;
     PPI_TRY(hand_over_cache(a));
-    PPI_TRY(ppi_mgdt_input(&a->act, "first_returns", &returns));
-    PPI_TRY(ppi_mgdt_input(&a->act, "first_actions", &actions));
-    PPI_TRY(ppi_mgdt_input(&a->act, "first_rewards", &rewards));
+    PPI_TRY(ppi_program_input(&a->act, "first_returns", &returns));
+    PPI_TRY(ppi_program_input(&a->act, "first_actions", &actions));
+    PPI_TRY(ppi_program_input(&a->act, "first_rewards", &rewards));
     for (int64_t i = 0; i < a->n_envs; i++) {
         ((int32_t *)returns)[i] = a->returns[i * a->c.timesteps];
         ((int32_t *)actions)[i] = a->env[i].action[0];
@@ -281,14 +272,14 @@ static pp_status second_pass(ppi_mgdt_agent *a) {
 static pp_status every_return(ppi_mgdt_agent *a, const uint8_t *live) {
     const int64_t T = a->c.timesteps;
     void *returns;
-    PPI_TRY(ppi_mgdt_input(&a->full, "returns", &returns));
+    PPI_TRY(ppi_program_input(&a->full, "returns", &returns));
     PPI_TRY(fill_windows(a, &a->full, 0));
     for (int64_t i = 0; i < a->n_envs * T; i++) a->returns[i] = ppi_mgdt_return_token(0);
     for (int64_t t = 0; t < T; t++) {
         memcpy(returns, a->returns, (size_t)(a->n_envs * T) * sizeof *a->returns);
         PPI_TRY(ppi_plan_run(a->full.plan, 0));
         const float *logits;
-        PPI_TRY(logits_of(&a->full, "return_logits", &logits));
+        PPI_TRY(ppi_program_output(&a->full, "return_logits", &logits));
         for (int64_t i = 0; i < a->n_envs; i++) {
             if (!is_live(live, i)) continue;
             PPI_TRY(sample_return(a, &a->env[i], logits + (i * T + t) * a->c.return_bins, t,
@@ -303,7 +294,7 @@ pp_status ppi_mgdt_act(ppi_agent *agent, const uint8_t *live, int32_t *actions) 
     ppi_mgdt_agent *a = (ppi_mgdt_agent *)agent;
     if (a->n_envs == 0)
         return ppi_fail(PP_ERR_ARGUMENT, "an action was asked for before acting was begun");
-    const ppi_mgdt_program *last = &a->act;
+    const ppi_program *last = &a->act;
     int64_t stride = a->c.actions;
     int64_t offset = 0;
     if (!a->c.conditioned) {
@@ -319,7 +310,7 @@ pp_status ppi_mgdt_act(ppi_agent *agent, const uint8_t *live, int32_t *actions) 
         offset = (a->c.timesteps - 1) * a->c.actions;
     }
     const float *logits;
-    PPI_TRY(logits_of(last, "action_logits", &logits));
+    PPI_TRY(ppi_program_output(last, "action_logits", &logits));
     for (int64_t i = 0; i < a->n_envs; i++) {
         if (is_live(live, i))
             PPI_TRY(sample_action(a, &a->env[i], logits + i * stride + offset, &actions[i]));

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "method/method.h"
+#include "method/program.h"
 #include "method/sampling.h"
 #include "model/mgdt.h"
 #include "tensor/optim.h"
@@ -45,12 +46,6 @@ typedef struct ppi_mgdt_options {
 /* Acting settings with the preset filled in. */
 ppi_mgdt_acting_options ppi_mgdt_acting_resolve(const ppi_mgdt_acting_options *o);
 
-/* A plan and the graph it was compiled from. */
-typedef struct ppi_mgdt_program {
-    ppi_graph *graph;
-    ppi_plan *plan;
-} ppi_mgdt_program;
-
 /* One environment while acting: the rolling window, oldest step first. */
 typedef struct ppi_mgdt_env {
     uint8_t *frames; /* [T, board] into the agent's block */
@@ -67,18 +62,18 @@ typedef struct ppi_mgdt_agent {
     ppi_mgdt_config c;
     int64_t board; /* bytes of one frame of the network */
 
-    ppi_mgdt_program train;
+    ppi_program train;
     int64_t batch; /* of the training plan */
 
-    ppi_mgdt_program prefill, act; /* act: second pass, or the single pass of bc */
-    ppi_mgdt_program full;         /* sampling every return: whole windows */
+    ppi_program prefill, act; /* act: second pass, or the single pass of bc */
+    ppi_program full;         /* sampling every return: whole windows */
     int64_t n_envs;
     ppi_mgdt_env *env;
     uint8_t *frames;  /* [n_envs, T, board] */
     int32_t *ids;     /* [n_envs, 2, T] */
     int32_t *returns; /* [n_envs, T] tokens of the running decision */
 
-    ppi_mgdt_program forward;
+    ppi_program forward;
     int64_t forward_batch;
     ppi_io_tensor io[8];
     int io_count;
@@ -89,13 +84,8 @@ typedef struct ppi_mgdt_agent {
 typedef pp_status (*ppi_mgdt_builder)(ppi_graph *g, const ppi_mgdt_config *c, int64_t batch);
 
 /* Builds and compiles into an empty program. */
-pp_status ppi_mgdt_compile(ppi_mgdt_agent *a, ppi_mgdt_program *out, ppi_mgdt_builder build,
+pp_status ppi_mgdt_compile(ppi_mgdt_agent *a, ppi_program *out, ppi_mgdt_builder build,
                            int64_t batch);
-void ppi_mgdt_program_clear(ppi_mgdt_program *p);
-/* Input memory of a plan by name, and an output copied as f32 (n elements). Names that are missing
- * are PP_ERR_INTERNAL. */
-pp_status ppi_mgdt_input(const ppi_mgdt_program *p, const char *name, void **out);
-pp_status ppi_mgdt_read(const ppi_mgdt_program *p, const char *name, float *out, int64_t n);
 /* Copies n full action ids; PP_ERR_ARGUMENT names the first one the network does not know. */
 pp_status ppi_mgdt_put_actions(const ppi_mgdt_agent *a, int32_t *out, const int32_t *actions,
                                int64_t n);

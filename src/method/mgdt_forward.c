@@ -40,7 +40,7 @@ static pp_status place_tensors(ppi_mgdt_agent *a) {
         a->io[i].data = at;
         at += ppi_shape_count(&a->io[i].shape) * 4;
     }
-    return ppi_mgdt_input(&a->forward, "frames", &a->io[0].data);
+    return ppi_program_input(&a->forward, "frames", &a->io[0].data);
 }
 
 pp_status ppi_mgdt_forward_setup(ppi_agent *agent, int64_t batch, const ppi_io_tensor **io,
@@ -51,13 +51,13 @@ pp_status ppi_mgdt_forward_setup(ppi_agent *agent, int64_t batch, const ppi_io_t
                         "a forward batch of %lld windows was asked for, expected 1 or more",
                         (long long)batch);
     if (a->forward.plan == NULL || a->forward_batch != batch) {
-        ppi_mgdt_program_clear(&a->forward);
+        ppi_program_clear(&a->forward);
         PPI_TRY(ppi_mgdt_compile(a, &a->forward, ppi_mgdt_build_forward, batch));
         a->forward_batch = batch;
         list_tensors(a, batch);
         const pp_status s = place_tensors(a);
         if (s != PP_OK) {
-            ppi_mgdt_program_clear(&a->forward); /* so that the next call starts afresh */
+            ppi_program_clear(&a->forward); /* so that the next call starts afresh */
             return s;
         }
     }
@@ -70,7 +70,7 @@ pp_status ppi_mgdt_forward_setup(ppi_agent *agent, int64_t batch, const ppi_io_t
  * frames. */
 static pp_status put_ids(const ppi_mgdt_agent *a, const ppi_io_tensor *t) {
     void *p;
-    PPI_TRY(ppi_mgdt_input(&a->forward, t->name, &p));
+    PPI_TRY(ppi_program_input(&a->forward, t->name, &p));
     const int32_t *raw = t->data;
     int32_t *ids = p;
     const int64_t n = ppi_shape_count(&t->shape);
@@ -94,7 +94,7 @@ pp_status ppi_mgdt_forward(ppi_agent *agent) {
     PPI_TRY(ppi_plan_run(a->forward.plan, 0));
     for (int i = 1; i < a->io_count; i++) {
         if (a->io[i].output)
-            PPI_TRY(ppi_mgdt_read(&a->forward, a->io[i].name, a->io[i].data,
+            PPI_TRY(ppi_program_read(&a->forward, a->io[i].name, a->io[i].data,
                                   ppi_shape_count(&a->io[i].shape)));
     }
     return PP_OK;

@@ -16,7 +16,7 @@ pp_status ppi_mgdt_train_setup(ppi_agent *agent, int64_t batch, int64_t total_st
     a->o.optim.total_steps = total_steps;
     PPI_TRY(ppi_params_alloc(agent->params, PPI_ROLE_GRAD | PPI_ROLE_SLOTS));
     if (a->train.plan != NULL && a->batch == batch) return PP_OK;
-    ppi_mgdt_program_clear(&a->train);
+    ppi_program_clear(&a->train);
     PPI_TRY(ppi_mgdt_compile(a, &a->train, ppi_mgdt_build_train, batch));
     a->batch = batch;
     return PP_OK;
@@ -48,9 +48,9 @@ static pp_status check_batch(const ppi_mgdt_agent *a, const ppi_batch *b) {
 
 static pp_status fill_returns(const ppi_mgdt_agent *a, const ppi_batch *b) {
     void *p;
-    PPI_TRY(ppi_mgdt_input(&a->train, "returns", &p));
+    PPI_TRY(ppi_program_input(&a->train, "returns", &p));
     int32_t *tokens = p;
-    PPI_TRY(ppi_mgdt_input(&a->train, "return_targets", &p));
+    PPI_TRY(ppi_program_input(&a->train, "return_targets", &p));
     int32_t *targets = p;
     const int64_t T = b->T;
     for (int64_t i = 0; i < b->B * T; i++) tokens[i] = ppi_mgdt_return_token((double)b->rtg[i]);
@@ -66,56 +66,17 @@ static pp_status fill_returns(const ppi_mgdt_agent *a, const ppi_batch *b) {
 static pp_status fill_inputs(const ppi_mgdt_agent *a, const ppi_batch *b, const int32_t **action) {
     void *p;
     const int64_t n = b->B * b->T;
-    PPI_TRY(ppi_mgdt_input(&a->train, "frames", &p));
+    PPI_TRY(ppi_program_input(&a->train, "frames", &p));
     uint8_t *frames = p;
     const int64_t native = b->H * b->W * b->C;
     for (int64_t i = 0; i < n; i++) ppi_mgdt_frame(a, frames + i * a->board, b->obs + i * native);
-    PPI_TRY(ppi_mgdt_input(&a->train, "actions", &p));
+    PPI_TRY(ppi_program_input(&a->train, "actions", &p));
     PPI_TRY(ppi_mgdt_put_actions(a, p, b->action, n));
     *action = p;
-    PPI_TRY(ppi_mgdt_input(&a->train, "rewards", &p));
+    PPI_TRY(ppi_program_input(&a->train, "rewards", &p));
     int32_t *rewards = p;
     for (int64_t i = 0; i < n; i++) rewards[i] = ppi_mgdt_reward_token((double)b->reward[i]);
     return a->c.conditioned ? fill_returns(a, b) : PP_OK;
-}
-
-/* Names the first parameter, else the first gradient, that is not finite. */
-static pp_status not_finite(const ppi_mgdt_agent *a, int64_t step, double loss) {
-    const ppi_params *p = a->base.params;
-    const ppi_flat_kernels *flat = a->base.cfg.backend->flat;
-    for (int pass = 0; pass < 2; pass++) {
-        const float *block = pass == 0 ? p->master : p->grad;
-        for (int i = 0; i < p->count; i++) {
-            if (flat->first_nonfinite(block + p->item[i].offset, p->item[i].count, 1) < 0) continue;
-            return ppi_fail(
-                PP_ERR_NUMERIC,
-                "step %lld: the loss is %g; the first tensor that is not finite is the %s \"%s\"",
-                (long long)step, loss, pass == 0 ? "parameter" : "gradient of", p->item[i].name);
-        }
-    }
-    return ppi_fail(
-        PP_ERR_NUMERIC,
-        "step %lld: the loss is %g; the first tensor that is not finite is the output \"loss\"",
-        (long long)step, loss);
-}
-
-/* Share of timesteps whose largest action logit is the action taken. */
-static pp_status accuracy(const ppi_mgdt_agent *a, const int32_t *action, int64_t n, double *out) {
-    ppi_dtype dtype;
-    const float *logits = ppi_plan_named(a->train.plan, "action_logits", NULL, &dtype);
-    if (logits == NULL || dtype != PPI_F32)
-        return ppi_fail(PP_ERR_INTERNAL, "the training plan keeps no f32 action logits");
-    int64_t hits = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = logits + i * a->c.actions;
-        int64_t best = 0;
-        for (int64_t k = 1; k < a->c.actions; k++) {
-            if (row[k] > row[best]) best = k;
-        }
-        hits += best == action[i];
-    }
-    *out = (double)hits / (double)n;
-    return PP_OK;
 }
 
 typedef struct loss_row {
@@ -135,19 +96,20 @@ pp_status ppi_mgdt_train_step(ppi_agent *agent, const struct ppi_batch *b, int64
     PPI_TRY(ppi_plan_run(a->train.plan, (uint64_t)step));
 
     float loss = 0;
-    PPI_TRY(ppi_mgdt_read(&a->train, "loss", &loss, 1));
-    if (!isfinite(loss)) return not_finite(a, step, (double)loss);
+    PPI_TRY(ppi_program_read(&a->train, "loss", &loss, 1));
+    if (!isfinite(loss)) return ppi_program_not_finite(agent, step, (double)loss);
     ppi_metrics_add(out, "losses/total", (double)loss);
     ppi_metrics_add(out, "time/tokens", (double)(b->B * ppi_mgdt_tokens(&a->c)));
     for (size_t i = 0; i < sizeof loss_rows / sizeof loss_rows[0]; i++) {
         if (!a->c.conditioned && strcmp(loss_rows[i].output, "loss_return") == 0) continue;
         float part = 0;
-        PPI_TRY(ppi_mgdt_read(&a->train, loss_rows[i].output, &part, 1));
+        PPI_TRY(ppi_program_read(&a->train, loss_rows[i].output, &part, 1));
         ppi_metrics_add(out, loss_rows[i].metric, (double)part);
     }
-    double hits = 0;
-    PPI_TRY(accuracy(a, action, b->B * b->T, &hits));
-    ppi_metrics_add(out, "charts/accuracy", hits);
+    const float *logits = NULL;
+    PPI_TRY(ppi_program_output(&a->train, "action_logits", &logits));
+    ppi_metrics_add(out, "charts/accuracy",
+                    ppi_program_accuracy(logits, action, b->B * b->T, a->c.actions));
 
     double norm = 0;
     const pp_status s = ppi_optim_step(&a->o.optim, agent->params, agent->cfg.backend, step,

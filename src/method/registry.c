@@ -3,15 +3,18 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "method/ad_agent.h"
 #include "method/method.h"
 #include "method/impala_agent.h"
 #include "method/mgdt_agent.h"
+#include "method/rl2.h"
 #include "method/small.h"
 #include "method/value_agent.h"
 
 static const ppi_method *const methods[] = {
     &ppi_method_mgdt,    &ppi_method_bc,  &ppi_method_dqn,    &ppi_method_c51,   &ppi_method_impala,
-    &ppi_method_qlambda, &ppi_method_ucb, &ppi_method_qtable, &ppi_method_noise, &ppi_method_a2c};
+    &ppi_method_qlambda, &ppi_method_ucb, &ppi_method_qtable, &ppi_method_noise, &ppi_method_a2c,
+    &ppi_method_ad,     &ppi_method_ed,  &ppi_method_rl2};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 int ppi_method_count(void) {

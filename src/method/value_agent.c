@@ -11,9 +11,6 @@
 /* Values begin near zero, so that what is learned first is not noise. */
 static const double FIRST_VALUES = 1e-4;
 
-/* Outputs of the generator set aside for one decision while playing. */
-enum { DRAWS_PER_STEP = 64 };
-
 float ppi_reward_shape(double reward, int how) {
     if (how == PPI_REWARD_CLIP) return (float)(reward > 1 ? 1 : reward < -1 ? -1 : reward);
     if (how == PPI_REWARD_LOG) return (float)copysign(log2(1.0 + fabs(reward)), reward);
@@ -48,10 +45,6 @@ int32_t ppi_value_best(const ppi_value_agent *a, const float *head, const uint8_
     return best < 0 ? 0 : best;
 }
 
-void ppi_value_legal(const ppi_value_agent *a, uint8_t *out, const uint8_t *legal) {
-    for (int64_t k = 0; k < a->choices; k++) out[k] = legal[a->base.cfg.actions.list[k]];
-}
-
 int32_t ppi_value_any(const ppi_value_agent *a, const uint8_t *legal, ppi_rng *rng) {
     int64_t n = 0;
     for (int64_t k = 0; k < a->choices; k++) n += legal[k] != 0;
@@ -82,7 +75,7 @@ static void destroy(ppi_agent *agent) {
     ppi_value_agent *a = (ppi_value_agent *)agent;
     if (a == NULL) return;
     ppi_value_learn_end(a);
-    ppi_value_play_end(a);
+    ppi_online_play_end(&a->play);
     ppi_online_net_close(&a->forward);
     ppi_params_destroy(a->base.params);
     ppi_free(a);
@@ -106,65 +99,33 @@ pp_status ppi_value_create(ppi_agent **out, const ppi_agent_config *cfg,
 
 /* ---- playing ---- */
 
-void ppi_value_play_end(ppi_value_agent *a) {
-    ppi_online_net_close(&a->play);
-    ppi_free(a->play_legal);
-    ppi_free(a->player);
-    a->play_legal = NULL;
-    a->player = NULL;
-    a->players = 0;
-}
-
 static pp_status act_begin(ppi_agent *agent, int64_t n) {
     ppi_value_agent *a = (ppi_value_agent *)agent;
-    if (n < 1)
-        return ppi_fail(PP_ERR_ARGUMENT, "acting in %lld environments, expected 1 or more",
-                        (long long)n);
-    if (a->players == n) return PP_OK;
-    ppi_value_play_end(a);
-    a->play_legal = ppi_calloc((size_t)n, (size_t)a->choices);
-    a->player = ppi_calloc((size_t)n, sizeof *a->player);
-    if (a->play_legal == NULL || a->player == NULL) return ppi_oom("the players of an agent");
-    memset(a->play_legal, 1, (size_t)(n * a->choices));
-    PPI_TRY(ppi_online_net_open(&a->play, &a->net, agent->params, &agent->cfg, n, false));
-    a->players = n;
-    return PP_OK;
+    return ppi_online_play_begin(&a->play, agent, &a->net, n);
 }
 
 static pp_status act_game(ppi_agent *agent, int64_t env, int32_t game, const uint8_t *legal) {
-    ppi_value_agent *a = (ppi_value_agent *)agent;
     (void)game;
-    ppi_value_legal(a, a->play_legal + env * a->choices, legal);
-    return PP_OK;
-}
-
-static void push(ppi_value_agent *a, int64_t env, const uint8_t *obs, bool begin) {
-    const ppi_obs_spec *o = &a->net.obs;
-    const int64_t pixels = o->h * o->w;
-    uint8_t *stack = (uint8_t *)a->play.frames + env * ppi_online_stack_bytes(&a->net);
-    ppi_stack_push(stack, obs, pixels, ppi_obs_bytes(o) / pixels, a->net.stack, begin);
+    return ppi_online_play_game(&((ppi_value_agent *)agent)->play, agent, env, legal);
 }
 
 static pp_status act_reset(ppi_agent *agent, int64_t env, const uint8_t *obs, uint64_t episode) {
     ppi_value_agent *a = (ppi_value_agent *)agent;
-    push(a, env, obs, true);
-    a->player[env] = (ppi_value_player){.episode = episode, .step = 0};
+    ppi_online_play_reset(&a->play, &a->net, env, obs, episode);
     return PP_OK;
 }
 
 static pp_status act(ppi_agent *agent, const uint8_t *live, int32_t *actions) {
     ppi_value_agent *a = (ppi_value_agent *)agent;
-    PPI_TRY(ppi_online_net_forward(&a->play));
-    for (int64_t e = 0; e < a->players; e++) {
+    PPI_TRY(ppi_online_net_forward(&a->play.net));
+    for (int64_t e = 0; e < a->play.players; e++) {
         if (live != NULL && !live[e]) continue;
-        const uint8_t *legal = a->play_legal + e * a->choices;
-        ppi_rng rng;
-        ppi_rng_init(&rng, agent->cfg.seed, PPI_RNG_ACT, a->player[e].episode);
-        rng.pos = (uint64_t)a->player[e].step * DRAWS_PER_STEP;
+        const uint8_t *legal = ppi_online_play_legal(&a->play, agent, e);
+        ppi_rng rng = ppi_online_play_rng(&a->play, agent, e);
         float q = 0;
         const bool random = ppi_rng_unit(&rng) < a->o.eps_eval;
         const int32_t k = random ? ppi_value_any(a, legal, &rng)
-                                 : ppi_value_best(a, a->play.head + e * a->net.outputs, legal, &q);
+                                 : ppi_value_best(a, ppi_online_play_head(&a->play, e), legal, &q);
         actions[e] = agent->cfg.actions.list[k];
     }
     return PP_OK;
@@ -175,8 +136,7 @@ static pp_status observe(ppi_agent *agent, int64_t env, int32_t action, double r
     ppi_value_agent *a = (ppi_value_agent *)agent;
     (void)action;
     (void)reward;
-    push(a, env, next_obs, false);
-    a->player[env].step++;
+    ppi_online_play_observe(&a->play, &a->net, env, next_obs);
     return PP_OK;
 }
 
@@ -230,7 +190,7 @@ static pp_status describe_acting(const ppi_agent *agent, ppi_jsonw *w) {
 static ppi_plan *plan(const ppi_agent *agent, const char *which) {
     const ppi_value_agent *a = (const ppi_value_agent *)agent;
     if (strcmp(which, "train") == 0) return a->train.plan;
-    if (strcmp(which, "act") == 0) return a->play.plan != NULL ? a->play.plan : a->actor.plan;
+    if (strcmp(which, "act") == 0) return a->play.net.plan != NULL ? a->play.net.plan : a->actor.plan;
     if (strcmp(which, "forward") == 0) return a->forward.plan;
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include "method/learner.h"
 #include "method/online.h"
 #include "method/online_net.h"
+#include "method/online_play.h"
 #include "method/replay.h"
 #include "tensor/optim.h"
 
@@ -71,12 +72,6 @@ typedef struct ppi_value_kind {
     pp_status (*learn)(ppi_value_agent *a, ppi_metrics *out);
 } ppi_value_kind;
 
-/* One environment while playing without learning. */
-typedef struct ppi_value_player {
-    uint64_t episode;
-    int64_t step;
-} ppi_value_player;
-
 struct ppi_value_agent {
     ppi_agent base; /* first: the agent is handed around as ppi_agent */
     ppi_value_options o;
@@ -103,11 +98,7 @@ struct ppi_value_agent {
     int64_t *offset;
     bool resumed;
 
-    /* playing; players = 0 before act_begin */
-    int64_t players;
-    ppi_online_net play;
-    uint8_t *play_legal; /* [players, choices] */
-    ppi_value_player *player;
+    ppi_online_play play; /* without learning */
 
     ppi_online_net forward;
     ppi_io_tensor io[2];
@@ -118,14 +109,11 @@ pp_status ppi_value_create(ppi_agent **out, const ppi_agent_config *cfg,
                            const ppi_value_kind *kind);
 extern const ppi_agent_calls ppi_value_calls;
 extern const ppi_learner_calls ppi_value_learner;
-/* Releases what learning and playing allocated; allowed before either. */
+/* Releases what learning allocated; allowed before it. */
 void ppi_value_learn_end(ppi_value_agent *a);
-void ppi_value_play_end(ppi_value_agent *a);
 
 /* The legal choice of largest value in head [choices, columns]; *q gets its value. */
 int32_t ppi_value_best(const ppi_value_agent *a, const float *head, const uint8_t *legal, float *q);
-/* Row of choices [choices] that a row of ids legal[PP_ENV_ACTIONS] allows. */
-void ppi_value_legal(const ppi_value_agent *a, uint8_t *out, const uint8_t *legal);
 /* A uniform legal choice. */
 int32_t ppi_value_any(const ppi_value_agent *a, const uint8_t *legal, ppi_rng *rng);
 

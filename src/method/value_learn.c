@@ -99,7 +99,7 @@ static pp_status begin(ppi_agent *agent, const ppi_learn_setup *setup) {
     PPI_TRY(open_rows(a));
     PPI_TRY(open_nets(a));
     for (int64_t s = 0; s < a->streams; s++)
-        ppi_value_legal(a, a->legal + s * a->choices, setup->legal + s * PP_ENV_ACTIONS);
+        ppi_online_legal(&a->base, a->legal + s * a->choices, setup->legal + s * PP_ENV_ACTIONS);
     ppi_rng_init(&a->sampler, setup->seed, PPI_RNG_SAMPLER, 0);
     ppi_rng_init(&a->explore, setup->seed, PPI_RNG_ACT, 0);
     a->steps = a->updates = a->fresh = 0;

@@ -45,6 +45,34 @@ ppi_value ppi_nn_norm(ppi_graph *g, ppi_value x, const char *prefix) {
     return ppi_layer_norm(g, x, gain, offset, PPI_NN_NORM_EPS);
 }
 
+/* Name of a running moment. */
+static const char *moment_name(char name[160], const char *prefix, const char *leaf) {
+    snprintf(name, 160, "%s/%s", prefix, leaf);
+    return name;
+}
+
+ppi_value ppi_nn_batch_norm(ppi_graph *g, ppi_value x, const char *prefix, bool train) {
+    const int64_t width = width_of(g, x);
+    if (width == 0) return PPI_NONE;
+    const ppi_shape shape = ppi_shape1(width);
+    const ppi_init zero = {PPI_INIT_ZERO, 0};
+    const ppi_init one = {PPI_INIT_ONE, 0};
+    const ppi_value gain = parameter(g, prefix, "scale", shape, one);
+    const ppi_value offset = parameter(g, prefix, "offset", shape, zero);
+    if (!train) {
+        const ppi_value mean = parameter(g, prefix, "mean", shape, zero);
+        const ppi_value var = parameter(g, prefix, "var", shape, one);
+        return ppi_batch_norm_with(g, x, gain, offset, mean, var, PPI_NN_NORM_EPS);
+    }
+    char name[160];
+    ppi_value mean = PPI_NONE;
+    ppi_value var = PPI_NONE;
+    const ppi_value y = ppi_batch_norm(g, x, gain, offset, PPI_NN_NORM_EPS, &mean, &var);
+    ppi_running_mean(g, moment_name(name, prefix, "mean"), mean, zero, PPI_NN_BATCH_DECAY);
+    ppi_running_mean(g, moment_name(name, prefix, "var"), var, one, PPI_NN_BATCH_DECAY);
+    return y;
+}
+
 ppi_value ppi_nn_embedding(ppi_graph *g, ppi_value ids, const char *prefix, int64_t rows,
                            int64_t width, ppi_init init) {
     return ppi_embedding(g, parameter(g, prefix, "embeddings", ppi_shape2(rows, width), init), ids);

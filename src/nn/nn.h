@@ -5,8 +5,9 @@
 
 #include "tensor/graph.h"
 
-#define PPI_NN_MAX_LAYERS 48
-#define PPI_NN_NORM_EPS   1e-5f
+#define PPI_NN_MAX_LAYERS  48
+#define PPI_NN_NORM_EPS    1e-5f
+#define PPI_NN_BATCH_DECAY 0.999f
 
 /* Truncated normal whose standard deviation after truncation at two sigma is sqrt(scale / fan_in).
  */
@@ -18,6 +19,11 @@ ppi_value ppi_nn_linear(ppi_graph *g, ppi_value x, const char *prefix, int64_t o
                         ppi_act act);
 /* Layer norm over the last dimension, "<prefix>/scale" and "<prefix>/offset". */
 ppi_value ppi_nn_norm(ppi_graph *g, ppi_value x, const char *prefix);
+/* Batch norm over the last dimension, "<prefix>/scale" and "<prefix>/offset", and running moments,
+   "<prefix>/mean" and "<prefix>/var", which belong to the checkpoint and are not trained. train:
+   with the moments of the batch, towards which every step of the optimiser then moves the running
+   ones (decay .999, the first step sets them); else with the running ones. */
+ppi_value ppi_nn_batch_norm(ppi_graph *g, ppi_value x, const char *prefix, bool train);
 /* Table "<prefix>/embeddings" [rows,width] read at ids i32 [...] -> [...,width]. */
 ppi_value ppi_nn_embedding(ppi_graph *g, ppi_value ids, const char *prefix, int64_t rows,
                            int64_t width, ppi_init init);
@@ -48,15 +54,23 @@ typedef struct ppi_nn_lstm_state {
 ppi_value ppi_nn_lstm(ppi_graph *g, ppi_value x, const char *prefix, int64_t width,
                       const ppi_nn_lstm_state *start, ppi_value reset, ppi_nn_lstm_state *end);
 
-/* A pre-norm transformer stack without its final norm. Parameter names "<prefix>h<i>_ln_1" and so
- * on. */
+/* A transformer stack. Parameter names "<prefix>h<i>_ln_1" and so on.
+   Pre-norm: x += attention(norm(x)), x += mlp(norm(x)), without a norm at its end (the builder adds
+   one). Post-norm: x = norm(x + attention(x)), x = norm(x + mlp(x)); its result is normed already.
+   mlp(x) = linear(gelu_tanh(linear(x))). */
 typedef struct ppi_nn_stack {
     const char *prefix;
     int64_t layers;
     int64_t width;
+    int64_t ffn; /* units inside the mlp; 0 = 4 width */
     int heads;
-    float dropout; /* on both residual branches; 0 = none */
-    ppi_mask mask; /* of the rows of x; q_offset counts the rows already in the cache */
+    bool post_norm;
+    float dropout;           /* on both residual branches; 0 = none */
+    float attention_dropout; /* on the probabilities of attention; 0 = none */
+    ppi_mask mask;           /* of the rows of x; q_offset counts the rows already in the cache */
+    /* u8 [B,Nk], not 0 = every query but the token itself is blind to this key (Nk counts the rows
+       of `past` too); NULL = none. */
+    const ppi_value *blocked;
 } ppi_nn_stack;
 
 /* Keys and values of every layer, [B,n,width] each. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "report/axis.h"
+#include "report/svg_parts.h"
 
 #define MARGIN_LEFT   64
 #define MARGIN_RIGHT  16
@@ -70,11 +71,20 @@ static void append_escaped(ppi_buf *out, const char *text) {
     }
 }
 
-static void append_label(ppi_buf *out, double x, double y, const char *attributes,
-                         const char *text) {
+void ppi_svg_label(ppi_buf *out, double x, double y, const char *attributes, const char *text) {
     ppi_buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes);
     append_escaped(out, text);
     ppi_buf_append_text(out, "</text>\n");
+}
+
+void ppi_svg_head(ppi_buf *out, int width, int height) {
+    ppi_buf_printf(out,
+                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg "
+                   "xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 "
+                   "%d %d\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n",
+                   width, height, width, height);
+    ppi_buf_append_text(out, "<style>.g{stroke:#ddd;fill:none}.a{stroke:#444;fill:none}</style>\n"
+                             "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n");
 }
 
 static double place_x(const canvas *c, double value) {
@@ -92,14 +102,14 @@ static void draw_axes(const canvas *c) {
         double at = place_x(c, ppi_axis_tick(&c->x, i));
         ppi_tick_text(text, ppi_axis_tick(&c->x, i));
         ppi_buf_printf(c->out, "<path d=\"M%.1f %.1fV%.1f\" class=\"g\"/>\n", at, c->top, bottom);
-        append_label(c->out, at, bottom + 16, "text-anchor=\"middle\"", text);
+        ppi_svg_label(c->out, at, bottom + 16, "text-anchor=\"middle\"", text);
     }
     for (int i = 0; i < c->y.count; i++) {
         double at = place_y(c, ppi_axis_tick(&c->y, i));
         ppi_tick_text(text, ppi_axis_tick(&c->y, i));
         ppi_buf_printf(c->out, "<path d=\"M%.1f %.1fH%.1f\" class=\"g\"/>\n", c->left, at,
                        c->left + c->width);
-        append_label(c->out, c->left - 6, at + 4, "text-anchor=\"end\"", text);
+        ppi_svg_label(c->out, c->left - 6, at + 4, "text-anchor=\"end\"", text);
     }
     ppi_buf_printf(c->out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" class=\"a\"/>\n", c->left, c->top,
                    bottom, c->left + c->width);
@@ -164,7 +174,7 @@ static void draw_legend(const canvas *c, const ppi_plot *plot) {
             double y = c->top + 14 + LEGEND_ROW * row++;
             ppi_buf_printf(c->out, "<path d=\"M%.1f %.1fh22\" stroke=\"%s\" stroke-width=\"3\"/>\n",
                            c->left + 12, y - 4, colours[i % COLOURS]);
-            append_label(c->out, c->left + 40, y, "text-anchor=\"start\"", plot->series[i].name);
+            ppi_svg_label(c->out, c->left + 40, y, "text-anchor=\"start\"", plot->series[i].name);
         }
     }
 }
@@ -178,13 +188,7 @@ pp_status ppi_svg_plot(ppi_buf *out, const ppi_plot *plot) {
                 .width = width - MARGIN_LEFT - MARGIN_RIGHT,
                 .height = height - MARGIN_TOP - MARGIN_BOTTOM};
     PPI_TRY(ppi_plot_axes(plot, &c.x, &c.y, width / 90 + 1, height / 60 + 1));
-    ppi_buf_printf(out,
-                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg "
-                   "xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 "
-                   "%d %d\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n",
-                   width, height, width, height);
-    ppi_buf_append_text(out, "<style>.g{stroke:#ddd;fill:none}.a{stroke:#444;fill:none}</style>\n"
-                             "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n");
+    ppi_svg_head(out, width, height);
     draw_axes(&c);
     for (int i = 0; i < plot->count; i++) {
         if (plot->series[i].low && plot->series[i].high) {
@@ -195,9 +199,9 @@ pp_status ppi_svg_plot(ppi_buf *out, const ppi_plot *plot) {
         draw_line(&c, &plot->series[i], colours[i % COLOURS]);
     }
     draw_legend(&c, plot);
-    append_label(out, width / 2.0, 22, "text-anchor=\"middle\" font-size=\"14\"", plot->title);
-    append_label(out, c.left + c.width / 2, height - 12.0, "text-anchor=\"middle\"", plot->x_label);
+    ppi_svg_label(out, width / 2.0, 22, "text-anchor=\"middle\" font-size=\"14\"", plot->title);
+    ppi_svg_label(out, c.left + c.width / 2, height - 12.0, "text-anchor=\"middle\"", plot->x_label);
     ppi_buf_printf(out, "<g transform=\"translate(16 %.1f) rotate(-90)\">", c.top + c.height / 2);
-    append_label(out, 0, 0, "text-anchor=\"middle\"", plot->y_label);
+    ppi_svg_label(out, 0, 0, "text-anchor=\"middle\"", plot->y_label);
     return ppi_buf_append_text(out, "</g>\n</svg>\n");
 }

@@ -13,6 +13,7 @@
 #include "env/vec.h"
 #include "method/method.h"
 #include "run/board.h"
+#include "run/context_play.h"
 
 /* What one environment is busy with. */
 typedef struct slot {
@@ -30,6 +31,7 @@ typedef struct player {
     int32_t *actions; /* [n] */
     uint8_t *rgb;     /* a picture, when frames are wanted */
     uint8_t *padded;  /* [n, obs of the agent], NULL when it sees what the game shows */
+    bool in_context;  /* the agent remembers its earlier episodes */
     int n;
     int64_t next; /* episode to start next */
     int64_t end;  /* episodes to play with these environments */
@@ -105,10 +107,9 @@ static pp_status book(player *p, int i) {
     r->digest =
         digest(digest(r->digest, &p->actions[i], sizeof p->actions[i]), &reward, sizeof reward);
     p->decisions++;
-    if (!ended) {
-        if (p->request->agent == NULL) return PP_OK;
-        return ppi_agent_observe(p->request->agent, i, p->actions[i], reward, observation(p, i));
-    }
+    if (p->request->agent != NULL && (!ended || p->in_context))
+        PPI_TRY(ppi_agent_observe(p->request->agent, i, p->actions[i], reward, observation(p, i)));
+    if (!ended) return PP_OK;
     r->terminated = terminated;
     p->finished++;
     p->sum += r->ret;
@@ -198,8 +199,13 @@ static pp_status prepare_agent(player *p) {
         if (p->padded == NULL) return ppi_oom("padded boards");
     }
     for (int k = 0; k < spec->min_actions; k++) legal[spec->action_list[k]] = 1;
+    p->in_context = ppi_agent_in_context(q->agent);
+    if (p->in_context) PPI_TRY(ppi_context_check_spaces(q->agent, spec));
     PPI_TRY(ppi_agent_act_begin(q->agent, p->n));
-    for (int i = 0; i < p->n; i++) PPI_TRY(ppi_agent_act_game(q->agent, i, q->game, legal));
+    for (int i = 0; i < p->n; i++) {
+        PPI_TRY(ppi_agent_act_game(q->agent, i, q->game, legal));
+        if (p->in_context) PPI_TRY(ppi_agent_act_task(q->agent, i, (uint64_t)i));
+    }
     return PP_OK;
 }
 

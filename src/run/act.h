@@ -47,7 +47,9 @@ typedef struct ppi_play_request {
 } ppi_play_request;
 
 /* Plays episodes and fills results[episodes]; equal for any number of environments and threads.
- *decisions counts agent steps when not NULL. PP_ERR_INTERRUPTED on Ctrl-C. */
+ *decisions counts agent steps when not NULL. PP_ERR_INTERRUPTED on Ctrl-C. An agent that learns in
+ * context keeps what it saw over the episodes of an environment, so its episodes depend on `envs`;
+ * its runs over tasks are ppi_context_play's. */
 pp_status ppi_play_episodes(const ppi_play_request *request, ppi_episode_result *results,
                             int64_t *decisions);
 

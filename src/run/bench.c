@@ -113,6 +113,17 @@ static pp_status make_plain(ppi_options *set) {
     return PP_OK;
 }
 
+/* What a method learns from here: frames of an Atari game; of learning histories those of the dark room, its cells and
+   moves, the paper's model with the 200 steps of key-to-door. */
+static void choose_task(ppi_agent_config *cfg) {
+    enum { ROOM = 9, MOVES = 5 };
+    cfg->obs = ppi_obs_spec_of(84, 84, 1);
+    if (!cfg->method->histories) return;
+    cfg->obs = (ppi_obs_spec){.view = "cells", .h = 1, .w = 1, .c = 2, .type = PP_OBS_CELLS, .high = {ROOM - 1, ROOM - 1}};
+    cfg->env = strcmp(cfg->size, "paper") == 0 ? "dark/key-to-door" : "dark/room";
+    for (int32_t i = 0; i < MOVES; i++) cfg->actions.list[cfg->actions.count++] = i;
+}
+
 pp_status ppi_bench_net_open(ppi_bench_net *m, const ppi_bench_options *o) {
     const ppi_method *method = NULL;
     char name[64];
@@ -127,25 +138,32 @@ pp_status ppi_bench_net_open(ppi_bench_net *m, const ppi_bench_options *o) {
     PPI_TRY(ppi_method_bind(method, m->set, m->options));
     PPI_TRY(ppi_method_apply_recipe(method, m->set, slash + 1));
     if (o->plain) PPI_TRY(make_plain(m->set));
-    const ppi_agent_config cfg = {
+    ppi_agent_config cfg = {
         .method = method,
         .size = slash + 1,
         .options = m->options,
-        .obs = ppi_obs_spec_of(84, 84, 1),
         .seed = 1,
         .policy = ppi_dtype_is_bf16(o->dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32,
         .threads = ppi_thread_count(o->threads),
     };
+    choose_task(&cfg);
     return ppi_agent_create(&m->agent, &cfg);
 }
 
-static void fill_batch(ppi_batch *b) {
+/* Values that a byte of an observation has. */
+static uint32_t obs_values(const ppi_agent_config *cfg) {
+    return cfg->obs.type == PP_OBS_CELLS ? (uint32_t)cfg->obs.high[0] + 1 : 256;
+}
+
+static void fill_batch(ppi_batch *b, const ppi_agent_config *cfg) {
+    const uint32_t values = obs_values(cfg);
+    const uint64_t actions = cfg->actions.count > 0 ? (uint64_t)cfg->actions.count : 18;
     ppi_rng rng;
     ppi_rng_init(&rng, 1, PPI_RNG_TEST, 0);
     const int64_t n = b->B * b->T;
-    for (int64_t i = 0; i < n * b->H * b->W * b->C; i++) b->obs[i] = (uint8_t)ppi_rng_u32(&rng);
+    for (int64_t i = 0; i < n * b->H * b->W * b->C; i++) b->obs[i] = (uint8_t)(ppi_rng_u32(&rng) % values);
     for (int64_t i = 0; i < n; i++) {
-        b->action[i] = (int32_t)ppi_rng_below(&rng, 18);
+        b->action[i] = (int32_t)ppi_rng_below(&rng, actions);
         b->reward[i] = (float)ppi_rng_below(&rng, 3) - 1.0f;
         b->rtg[i] = (float)ppi_rng_below(&rng, 100);
         b->timestep[i] = (int32_t)i;
@@ -153,10 +171,10 @@ static void fill_batch(ppi_batch *b) {
 }
 
 pp_status ppi_bench_net_train(ppi_bench_net *net, const ppi_bench_options *o) {
-    const ppi_obs_spec obs = ppi_obs_spec_of(84, 84, 1);
+    const ppi_agent_config *cfg = &net->agent->cfg;
     PPI_TRY(ppi_agent_train_setup(net->agent, o->batch, 1000000));
-    PPI_TRY(ppi_batch_alloc(&net->batch, o->batch, ppi_agent_window(net->agent), &obs));
-    fill_batch(&net->batch);
+    PPI_TRY(ppi_batch_alloc(&net->batch, o->batch, ppi_agent_window(net->agent), &cfg->obs));
+    fill_batch(&net->batch, cfg);
     return PP_OK;
 }
 
@@ -212,24 +230,31 @@ static int64_t act_envs(const ppi_bench_run *b) {
     return b->o->envs > 0 ? b->o->envs : 8;
 }
 
-/* Acting on frames of noise, so that no game's own cost is in the figure. */
+/* Acting on observations of noise, so that no game's own cost is in the figure; an agent that learns in context is timed
+   with its contexts full. */
 static pp_status act_steps(const ppi_bench_run *b, ppi_agent *agent, uint8_t *frame, int32_t *actions) {
     const int64_t n = act_envs(b);
-    const size_t bytes = 84 * 84;
+    const size_t bytes = (size_t)ppi_obs_bytes(&agent->cfg.obs);
+    const uint32_t values = obs_values(&agent->cfg);
+    const bool in_context = ppi_agent_in_context(agent);
     PPI_TRY(ppi_agent_act_begin(agent, n));
+    for (int64_t i = 0; in_context && i < n; i++) PPI_TRY(ppi_agent_act_task(agent, i, (uint64_t)i));
     for (int64_t i = 0; i < n; i++) PPI_TRY(ppi_agent_act_reset(agent, i, frame, (uint64_t)i));
     double start = ppi_clock_seconds();
     ppi_bench_times times = {0};
-    int64_t done = -2; /* two rounds untimed */
+    int64_t round = 0;
+    int64_t done = in_context ? -ppi_agent_window(agent) - 2 : -2; /* two rounds untimed, or a context and two */
     for (; done < 0 || ppi_bench_more(b, done, start); done++) {
         const double begin = ppi_clock_seconds();
         if (done == 0) start = begin;
         PPI_TRY(ppi_agent_act(agent, NULL, actions));
         for (int64_t i = 0; i < n; i++) {
-            frame[(size_t)(done + 2 + i) % bytes]++;
+            uint8_t *change = &frame[(size_t)(round + i) % bytes];
+            *change = (uint8_t)((*change + 1u) % values);
             PPI_TRY(ppi_agent_observe(agent, i, actions[i], 0, frame));
         }
         if (done >= 0) ppi_bench_times_add(&times, ppi_clock_seconds() - begin);
+        round++;
     }
     const double seconds = ppi_bench_times_median(&times);
     ppi_bench_figure(b, "act_decisions_per_second", (double)n / seconds, "1/s");
@@ -293,6 +318,7 @@ static pp_status loader_steps(const ppi_bench_run *b, ppi_sampler *sampler, ppi_
     const double frames = (double)(done * batch->B * batch->T);
     ppi_bench_figure(b, "loader_windows_per_second", (double)(done * batch->B) / seconds, "1/s");
     ppi_bench_figure(b, "loader_frames_per_second", frames / seconds, "1/s");
+    ppi_bench_figure(b, "loader_batch", seconds / (double)done * 1e3, "ms");
     ppi_bench_figure(b, "loader_memory", (double)ppi_sampler_memory(sampler) / 1048576.0, "MB");
     ppi_bench_figure(b, "loader_peak_memory", peak_memory_mb(), "MB");
     return PP_OK;
@@ -312,22 +338,29 @@ static void loader_close(loader *l) {
     ppi_dataset_close_list(l->sets, l->n);
 }
 
-/* Windows of `window` steps. Closed with loader_close whether this succeeds or not; *l starts zeroed. */
-static pp_status loader_open(loader *l, const ppi_bench_options *o, const char *data, int64_t window) {
+/* Steps of a window where no network says: the training window of MGDT, and of learning histories that of Algorithm
+   Distillation in the dark room. */
+enum { EPISODE_WINDOW = 4, HISTORY_WINDOW = 80 };
+
+/* Windows of `window` steps, of whole learning histories where a method learns from them; 0 = as the data say. Closed
+   with loader_close whether this succeeds or not; *l starts zeroed. */
+static pp_status loader_open(loader *l, const ppi_bench_options *o, const char *data, int64_t window, bool histories) {
     ppi_sampler_options options;
     ppi_sampler_options_default(&options);
-    options.window = window;
     options.workers = o->workers;
+    options.histories = histories;
     PPI_TRY(ppi_dataset_open_list(&l->sets, &l->n, data, options.memory_mb << 20));
+    if (window == 0) options.histories = ppi_dataset_has_histories(l->sets[0]);
+    options.window = window > 0 ? window : options.histories ? HISTORY_WINDOW : EPISODE_WINDOW;
     const pp_dataset_info *info = ppi_dataset_info(l->sets[0]);
     const ppi_obs_spec obs = ppi_obs_spec_of(info->height, info->width, info->channels);
     PPI_TRY(ppi_sampler_create(&l->sampler, l->sets, l->n, &options));
-    return ppi_batch_alloc(&l->batch, o->batch, window, &obs);
+    return ppi_batch_alloc(&l->batch, o->batch, options.window, &obs);
 }
 
 static pp_status run_loader(const ppi_bench_run *b, const char *data) {
     loader l = {0};
-    pp_status s = loader_open(&l, b->o, data, 4);
+    pp_status s = loader_open(&l, b->o, data, 0, false);
     if (s == PP_OK) s = loader_steps(b, l.sampler, &l.batch);
     loader_close(&l);
     return s;
@@ -368,7 +401,7 @@ static pp_status bench_sampler(const ppi_bench_run *b) {
     loader l = {0};
     pp_status s = ppi_bench_net_open(&net, b->o);
     if (s == PP_OK) s = ppi_agent_train_setup(net.agent, b->o->batch, 1000000);
-    if (s == PP_OK) s = loader_open(&l, b->o, b->o->data, ppi_agent_window(net.agent));
+    if (s == PP_OK) s = loader_open(&l, b->o, b->o->data, ppi_agent_window(net.agent), net.agent->method->histories);
     if (s == PP_OK) s = ppi_sampler_prefetch(l.sampler, b->o->batch);
     if (s == PP_OK) s = sampled_steps(b, &net, &l);
     loader_close(&l);

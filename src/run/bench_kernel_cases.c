@@ -19,6 +19,12 @@
 #define WIDE           S3(-1, 156, 2048) /* inside the MLP */
 #define NORMS          S1(-156)          /* a number for each token */
 
+/* Attention over histories of 80 steps with 4 heads of 16. */
+#define STEPS80 S3(-4, 80, 64)
+#define LSE80   S3(-4, 4, 80)
+#define HISTORY_ATTENTION(p)                                                                       \
+    {.attention = {4, 0.25f, {.kind = PPI_MASK_CAUSAL, .drop_slot = -1}, p, 3}}
+
 /* Attention of `nq` query rows, the last ones of the window. */
 #define MGDT_ATTENTION(nq)                                                                         \
     {.attention = {8, 0.125f, {.kind = PPI_MASK_BLOCK_CAUSAL, .q_offset = 156 - (nq),              \
@@ -99,6 +105,18 @@ const ppi_bench_case ppi_bench_cases[] = {
     {PPI_OP_PICK_GRAD, "fi>f", {S2(32, 51), S1(32)}, {S3(32, 18, 51)}, {{0}}},
     {PPI_OP_LOG_SOFTMAX, "f>f", {S2(2000, 5)}, {S2(2000, 5)}, {{0}}},
     {PPI_OP_MAX_POOL2D, "f>fu", {S4(-1, 42, 42, 32)}, {S4(-1, 21, 21, 32), S4(-1, 21, 21, 32)}, {.pool = {3, 2, true, 42, 42}}},
+    /* Learning histories: narrow heads, dropout of probabilities, blocked keys; batch norm of an image encoder. */
+    {PPI_OP_ATTENTION, "bbb>bf", {STEPS80, STEPS80, STEPS80}, {STEPS80, LSE80}, HISTORY_ATTENTION(0.0f)},
+    {PPI_OP_ATTENTION, "bbb>bf", {STEPS80, STEPS80, STEPS80}, {STEPS80, LSE80}, HISTORY_ATTENTION(0.5f)},
+    {PPI_OP_ATTENTION, "bbbu>bf", {STEPS80, STEPS80, STEPS80, S2(-4, 80)}, {STEPS80, LSE80}, HISTORY_ATTENTION(0.0f)},
+    {PPI_OP_ATTENTION, "fff>ff", {STEPS80, STEPS80, STEPS80}, {STEPS80, LSE80}, HISTORY_ATTENTION(0.5f)},
+    {PPI_OP_ATTENTION_GRAD, "bbbbbf>bbb", {STEPS80, STEPS80, STEPS80, STEPS80, STEPS80, LSE80}, {STEPS80, STEPS80, STEPS80},
+     HISTORY_ATTENTION(0.0f)},
+    {PPI_OP_ATTENTION_GRAD, "bbbbbf>bbb", {STEPS80, STEPS80, STEPS80, STEPS80, STEPS80, LSE80}, {STEPS80, STEPS80, STEPS80},
+     HISTORY_ATTENTION(0.5f)},
+    {PPI_OP_BATCH_NORM, "fff>fff", {S4(-4, 12, 16, 16), S1(16), S1(16)}, {S4(-4, 12, 16, 16), S1(16), S1(16)}, {.norm = {.eps = 1e-5f}}},
+    {PPI_OP_BATCH_NORM_GRAD, "fffff>fff", {S4(-4, 12, 16, 16), S4(-4, 12, 16, 16), S1(16), S1(16), S1(16)},
+     {S4(-4, 12, 16, 16), S1(16), S1(16)}, {.norm = {.eps = 2.0f}}},
     {PPI_OP_LSTM, "ffffu>fff", {S3(32, 20, 1024), S2(256, 1024), S2(32, 256), S2(32, 256), S2(32, 20)},
      {S3(32, 20, 256), S3(32, 20, 256), S3(32, 20, 1024)}, {{0}}},
     {PPI_OP_LSTM_GRAD, "fffffu>fff", {S3(32, 20, 256), S3(32, 20, 256), S3(32, 20, 1024), S2(256, 1024), S2(32, 256), S2(32, 20)},

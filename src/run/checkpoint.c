@@ -115,10 +115,14 @@ static void write_observation_kind(ppi_jsonw *w, const ppi_obs_spec *obs) {
     write_numbers(w, "high", obs->high, PP_ENV_CELLS);
 }
 
-/* What an online agent chooses among, and the task it was trained on. */
+/* What an agent chooses among, and for an online one the task it was trained on. */
 static void write_actions(ppi_jsonw *w, const ppi_checkpoint_state *state) {
     write_numbers(w, "actions", state->actions.list, state->actions.count);
-    ppi_jsonw_key_i64(w, "task", state->task);
+    if (state->histories) {
+        ppi_jsonw_key_bool(w, "histories", true);
+    } else {
+        ppi_jsonw_key_i64(w, "task", state->task);
+    }
 }
 
 static pp_status write_config(const char *folder, const ppi_checkpoint_state *state,
@@ -138,9 +142,9 @@ static pp_status write_config(const char *folder, const ppi_checkpoint_state *st
     ppi_jsonw_key_i64(&w, "height", state->obs.h);
     ppi_jsonw_key_i64(&w, "width", state->obs.w);
     ppi_jsonw_key_i64(&w, "channels", state->obs.c);
-    if (state->online) write_observation_kind(&w, &state->obs);
+    if (state->online || state->histories) write_observation_kind(&w, &state->obs);
     ppi_jsonw_object_end(&w);
-    if (state->online) write_actions(&w, state);
+    if (state->online || state->histories) write_actions(&w, state);
     ppi_jsonw_key(&w, "options");
     const pp_status s = ppi_options_write_json(options, &w);
     if (s != PP_OK) {
@@ -161,11 +165,16 @@ static pp_status write_stats(const char *folder, const ppi_checkpoint_state *sta
         ppi_jsonw_object_begin(&w);
         ppi_jsonw_key_string(&w, "env", state->games[i]);
         ppi_jsonw_key_f64(&w, "data_mean_return", state->game_return[i]);
-        if (state->online) write_numbers(&w, "board", state->board[i], 3);
+        if (state->board[i][0] > 0) write_numbers(&w, "board", state->board[i], 3);
         ppi_jsonw_object_end(&w);
     }
     ppi_jsonw_array_end(&w);
-    ppi_jsonw_key_string(&w, "actions", "full joystick ids 0..17");
+    if (state->trained_on != NULL) {
+        ppi_jsonw_key(&w, "trained_on");
+        ppi_trained_on_write(state->trained_on, &w);
+    } else {
+        ppi_jsonw_key_string(&w, "actions", "full joystick ids 0..17");
+    }
     return write_json(folder, "stats.json", &w, manifest);
 }
 

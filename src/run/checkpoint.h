@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "method/method.h"
+#include "run/trained_on.h"
 
 #define PPI_CHECKPOINT_GAMES 128
 
@@ -28,12 +29,14 @@ typedef struct ppi_checkpoint_state {
     char size[32];           /* of the model; read on load, taken from the agent on write */
     ppi_obs_spec obs;
     bool online;             /* trained by playing: the fields up to n_games are there */
+    bool histories;          /* trained on learning histories: obs and actions are there in full */
+    const ppi_trained_on *trained_on; /* with histories; for writing alone */
     ppi_action_spec actions; /* of the agent */
     int64_t task;            /* that was played */
     const ppi_buf *learner;  /* content of learner.bin, NULL = none; for writing alone */
     int64_t n_games; /* games of the data or of the learner, in the order of their index */
     char games[PPI_CHECKPOINT_GAMES][64];
-    int32_t board[PPI_CHECKPOINT_GAMES][3]; /* online: native h, w, c of each game */
+    int32_t board[PPI_CHECKPOINT_GAMES][3]; /* native h, w, c of each game, zeros = unknown */
     double game_return[PPI_CHECKPOINT_GAMES]; /* mean raw return of the data, or of the last
                                                  episodes; NAN = unknown */
     int64_t parameters;                       /* filled on write and load */

@@ -288,17 +288,18 @@ static pp_status read_trainer(ppi_checkpoint *ck) {
     return s;
 }
 
-/* Members that only runs of online methods have. */
+/* Members that only runs of online methods and those on learning histories have. */
 static pp_status read_online(ppi_checkpoint *ck, const ppi_json *obs) {
     ppi_checkpoint_state *state = &ck->state;
     int64_t kind = 0;
     int count = 0;
     state->obs.type = strcmp(state->obs.view, "planes") == 0 ? PP_OBS_PLANES : PP_OBS_IMAGE;
     if (ppi_json_find(ck->config, "actions") == NULL) return PP_OK;
-    state->online = true;
+    state->histories = ppi_json_find(ck->config, "histories") != NULL;
+    state->online = !state->histories;
     PPI_TRY(read_numbers(ck->config, "actions", state->actions.list, PP_ENV_ACTIONS, &count));
     state->actions.count = count;
-    PPI_TRY(ppi_json_get_i64(ck->config, "task", &state->task));
+    if (state->online) PPI_TRY(ppi_json_get_i64(ck->config, "task", &state->task));
     PPI_TRY(ppi_json_get_i64(obs, "kind", &kind));
     state->obs.type = (int32_t)kind;
     return read_numbers(obs, "high", state->obs.high, PP_ENV_CELLS, &count);

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "env/registry.h"
 #include "run/learn_job.h"
+#include "run/method_options.h"
 #include "run/option_rows.h"
 #include "run/train.h"
 
@@ -92,7 +93,7 @@ static pp_status bind(ppi_collect_job *job) {
     PPI_TRY(ppi_options_bind(job->set, &ppi_collect_learn_option_table, &job->learn));
     PPI_TRY(ppi_options_bind(job->set, &ppi_env_option_table, &job->env));
     if (job->method == NULL) return PP_OK;
-    PPI_TRY(ppi_method_bind(job->method, job->set, job->method_options));
+    PPI_TRY(ppi_method_options_new(&job->method_options, job->method, job->set));
     return ppi_options_set(job->set, "collect.learner", job->method->name, "command line");
 }
 
@@ -114,8 +115,7 @@ pp_status ppi_collect_job_create(ppi_collect_job **out, const char *learner) {
     ppi_collect_job *job = ppi_calloc(1, sizeof *job);
     if (job == NULL) return ppi_oom("a collection");
     job->method = method;
-    job->method_options = ppi_calloc(1, method != NULL ? method->options_size : 1);
-    const pp_status s = job->method_options == NULL ? ppi_oom("the learner's options") : bind(job);
+    const pp_status s = bind(job);
     if (s != PP_OK) {
         ppi_collect_job_destroy(job);
         return s;

@@ -1,6 +1,7 @@
 /* The learners of a collection at work. Each worker takes the next learner that nobody has begun
  * and plays it to its end; which worker that is makes no difference to what is stored. */
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -51,10 +52,10 @@ typedef struct shift {
 
 static pp_status save(shift *s) {
     const ppi_collect_job *job = s->crew->plan->job;
+    const ppi_learn_facts facts = {.task = s->log.task, .best_score = NAN};
     char folder[PPI_PATH_SIZE];
     s->saved_at = ppi_clock_seconds();
-    return ppi_learn_checkpoint_write(folder, s->dir, s->learn, &s->log, s->log.task, 0, job->set,
-                                      1);
+    return ppi_learn_checkpoint_write(folder, s->dir, s->learn, &s->log, &facts, job->set, 1);
 }
 
 static pp_status open_shift(shift *s) {

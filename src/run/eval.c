@@ -65,9 +65,52 @@ static const ppi_option rows[] = {
      .size = 8,
      .def = "",
      .help = "Side of a task family, train, test or all: episode e plays task e mod n of it; empty "
-             "plays env.task."},
+             "plays env.task. In context also held: training tasks that were not trained on; empty "
+             "is then test, or env.task where that was given."},
     PPI_ROW_SPLIT_SEED,
     PPI_ROW_PRESET,
+    {.name = "runs",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(runs),
+     .def = "32",
+     .min = 1,
+     .max = 65536,
+     .help = "Agents that learn in context: runs, each with --episodes episodes of one task, the "
+             "context kept over them; run r plays task r mod n."},
+    {.name = "allow-seen",
+     .type = PPI_OPT_BOOL,
+     .offset = FIELD(allow_seen),
+     .def = "off",
+     .help = "In context: also test on tasks that the agent was trained on."},
+    {.name = "prompt",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(prompt),
+     .size = 1024,
+     .def = "",
+     .help = "In context: dataset of source histories; each run begins with a stretch of one of its "
+             "task in its context."},
+    {.name = "prompt.fraction",
+     .type = PPI_OPT_F64,
+     .offset = FIELD(prompt_fraction),
+     .def = "0.5",
+     .min = 0.001,
+     .max = 1,
+     .help = "Where the stretch ends: at the first episode whose running mean return is this share "
+             "of the history's final one."},
+    {.name = "prompt.steps",
+     .type = PPI_OPT_I64,
+     .offset = FIELD(prompt_steps),
+     .def = "0",
+     .min = 0,
+     .max = 1e9,
+     .help = "Length of the stretch; 0 fills the agent's context."},
+    {.name = "source",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(source),
+     .size = 4096,
+     .def = "",
+     .help = "In context: datasets of the source learner to compare with; empty takes those the "
+             "agent was trained on, none leaves the comparison out."},
 };
 const ppi_option_table ppi_eval_option_table = {"eval", rows, (int)(sizeof rows / sizeof rows[0])};
 
@@ -166,6 +209,12 @@ static pp_status read_tasks(ppi_tasks *tasks, const ppi_eval_job *job, const ppi
     return s == PP_OK ? s : ppi_fail_context(s, "this agent was trained on what is to test it");
 }
 
+pp_status ppi_eval_play_open(ppi_eval_job *job, ppi_eval_play *g) {
+    PPI_TRY(ppi_protocol_apply(&job->from.env, job->from.set, &job->from.loaded, g->env,
+                               &g->protocol));
+    return read_spec(g, &job->from.env);
+}
+
 static pp_status play_game(ppi_eval_job *job, ppi_eval_play *g) {
     const ppi_eval_options *o = &job->eval;
     ppi_tasks tasks;
@@ -184,8 +233,7 @@ static pp_status play_game(ppi_eval_job *job, ppi_eval_play *g) {
     const double start = ppi_clock_seconds();
     g->episodes = ppi_calloc((size_t)o->episodes, sizeof *g->episodes);
     if (g->episodes == NULL) return ppi_oom("episode results");
-    PPI_TRY(ppi_protocol_apply(&job->from.env, job->from.set, &job->from.loaded, g->env, &g->protocol));
-    PPI_TRY(read_spec(g, &job->from.env));
+    PPI_TRY(ppi_eval_play_open(job, g));
     PPI_TRY(read_tasks(&tasks, job, g));
     if (o->tasks[0] != '\0') request.tasks = &tasks;
     const pp_status s = ppi_play_episodes(&request, g->episodes, &g->decisions);
@@ -258,8 +306,9 @@ double ppi_eval_score(const ppi_eval_result *r, const char **statistic) {
     for (int i = 0; i < r->n_games; i++) normalised = normalised && isfinite(r->game[i].hns);
     for (int i = 0; i < r->n_games; i++) sum += normalised ? r->game[i].hns : r->game[i].mean;
     const bool human = strncmp(ppi_eval_score_name(r), "human", 5) == 0;
-    *statistic = !normalised ? "mean return"
-                 : human     ? "mean human-normalised score"
+    *statistic = !normalised && r->in_context ? "mean return of the last fifth of the episodes"
+                 : !normalised                ? "mean return"
+                 : human                      ? "mean human-normalised score"
                              : "mean normalised score";
     return sum / r->n_games;
 }
@@ -325,17 +374,35 @@ static void report_text(ppi_buf *out, const ppi_eval_result *r) {
     ppi_buf_printf(out, "%s\nrecord %s\n", r->protocol_line, r->record);
 }
 
-static pp_status evaluate(ppi_eval_job *job, ppi_eval_play *plays, int n, ppi_eval_result *r) {
+/* Options that only runs of an agent that learns in context have. */
+static pp_status check_context_options(const ppi_eval_job *job) {
+    static const char *const names[] = {"runs", "prompt", "allow-seen", "source"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!ppi_options_was_set(job->from.set, names[i])) continue;
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "option %s is of agents that learn in context; %s is not one of them",
+                        names[i], job->from.run);
+    }
+    return PP_OK;
+}
+
+static pp_status evaluate(ppi_eval_job *job, ppi_eval_play *plays, int n, ppi_buf *report,
+                          ppi_eval_result *r) {
     const ppi_eval_options *o = &job->eval;
     if (job->from.loaded.agent == NULL) {
         PPI_TRY(ppi_loaded_select(&job->from.loaded, job->from.run, o->checkpoint));
         PPI_TRY(ppi_loaded_create(&job->from.loaded, job->from.set, o->preset, (uint64_t)o->seed, o->dtype,
                                   ppi_thread_count(o->threads)));
     }
+    if (job->from.loaded.agent != NULL && ppi_agent_in_context(job->from.loaded.agent))
+        return ppi_eval_in_context(job, plays, n, report, r);
+    PPI_TRY(check_context_options(job));
     for (int i = 0; i < n; i++) PPI_TRY(play_game(job, &plays[i]));
     PPI_TRY(sum_up(r, plays, n, o));
     protocol_lines(r->protocol_line, sizeof r->protocol_line, plays, n, o);
-    return ppi_eval_record_write(job, plays, n, r);
+    PPI_TRY(ppi_eval_record_write(job, plays, n, r));
+    if (report != NULL) report_text(report, r);
+    return PP_OK;
 }
 
 pp_status ppi_eval(ppi_eval_job *job, ppi_buf *report, ppi_eval_result *result) {
@@ -353,8 +420,7 @@ pp_status ppi_eval(ppi_eval_job *job, ppi_buf *report, ppi_eval_result *result) 
     if (s == PP_OK && plays == NULL) s = ppi_oom("the games");
     for (int i = 0; i < n && s == PP_OK; i++) memcpy(plays[i].env, ids[i], sizeof plays[i].env);
     ppi_free(ids);
-    if (s == PP_OK) s = evaluate(job, plays, n, r);
-    if (s == PP_OK && report != NULL) report_text(report, r);
+    if (s == PP_OK) s = evaluate(job, plays, n, report, r);
     for (int i = 0; plays != NULL && i < n; i++) ppi_free(plays[i].episodes);
     ppi_free(plays);
     if (s != PP_OK || result == NULL) ppi_eval_result_free(r);

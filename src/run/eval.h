@@ -22,10 +22,19 @@ typedef struct ppi_eval_options {
     char out[1024];      /* --out: record file or folder; empty = eval/ of the run folder */
     bool carnival;       /* --hns.carnival: normalise Carnival with 3800 as the human score */
     char checkpoint[32]; /* --checkpoint best|last|step_N of a run folder; empty = last */
-    char tasks[8];       /* --tasks train|test|all of the environment's family; empty = env.task */
+    char tasks[8];       /* --tasks train|test|all|held of the environment's family; empty = env.task,
+                            in context test */
     int64_t split_seed;  /* --env.split-seed of these */
     char preset[32];     /* --preset: acting preset of the method ("notebook", "paper"); empty = its
                             default */
+    /* Of agents that learn in context. */
+    int64_t runs;           /* --runs, each a life of --episodes episodes on one task */
+    bool allow_seen;        /* --allow-seen: test on tasks that were trained on */
+    char prompt[1024];      /* --prompt: dataset of source histories, empty = none */
+    double prompt_fraction; /* --prompt.fraction of the history's final return */
+    int64_t prompt_steps;   /* --prompt.steps, 0 = the agent's context */
+    char source[4096];      /* --source: datasets of the source learner, empty = those of the
+                               training, "none" */
 } ppi_eval_options;
 extern const ppi_option_table ppi_eval_option_table;
 
@@ -38,7 +47,8 @@ void ppi_eval_job_destroy(ppi_eval_job *job);
 ppi_options *ppi_eval_job_options(ppi_eval_job *job);
 const ppi_eval_options *ppi_eval_job_eval_options(const ppi_eval_job *job);
 
-/* Scores of one game. */
+/* Scores of one game. Of an agent that learns in context: mean, median, std, min and max over the
+   runs of each run's mean return of the last fifth of its episodes; episodes are those of a run. */
 typedef struct ppi_eval_game {
     char env[64];
     double mean, median, std, min, max; /* raw return */
@@ -53,8 +63,9 @@ typedef struct ppi_eval_game {
 typedef struct ppi_eval_result {
     ppi_eval_game *game;
     int n_games;
-    double *returns; /* [n_games, episodes], raw */
+    double *returns; /* [n_games, episodes], raw; in context means over the runs */
     int64_t episodes;
+    bool in_context; /* of an agent that learns in context */
     double iqm_hns;           /* over the games with a reference; NAN if none has */
     char record[1024];        /* the file written */
     char protocol_line[1024]; /* one line for each protocol in force */

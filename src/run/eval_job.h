@@ -39,8 +39,31 @@ const char *ppi_eval_score_name(const ppi_eval_result *r);
 /* Reference scores of an environment; NAN where there are none. carnival: with Carnival's. */
 pp_status ppi_eval_reference(ppi_score_reference *out, const char *env, bool carnival);
 
+/* Settles the protocol of an environment and reads its specification: everything of a play but the
+   episodes. */
+pp_status ppi_eval_play_open(ppi_eval_job *job, ppi_eval_play *play);
+
 /* Writes the evaluation record and puts its path into result->record. */
 pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *plays, int n,
                                 ppi_eval_result *result);
+
+/* Begins the object that is the member `key` of a record. */
+void ppi_eval_record_object(ppi_jsonw *w, const char *key);
+/* Parts that every record has. A path that no file has yet; path[size]. */
+pp_status ppi_eval_record_path(char *path, size_t size, const ppi_eval_job *job,
+                               const ppi_eval_play *plays, int n);
+/* An open object with format, program, time, model and acting. */
+pp_status ppi_eval_record_head(ppi_jsonw *w, const ppi_eval_job *job);
+/* The group "environment" of a game. */
+void ppi_eval_record_environment(ppi_jsonw *w, const ppi_eval_play *play,
+                                 const ppi_eval_options *options);
+/* The group "cost" of the whole record. */
+void ppi_eval_record_cost(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_play *plays, int n);
+
+/* Evaluation of an agent that learns in context, with the agent made: plays, writes the record and
+   its tables, appends the report where it is not NULL. The means of the result are those of the
+   last fifth of each run's episodes. */
+pp_status ppi_eval_in_context(ppi_eval_job *job, ppi_eval_play *plays, int n, ppi_buf *report,
+                              ppi_eval_result *result);
 
 #endif

@@ -17,7 +17,7 @@
 #define BOOTSTRAP_REPETITIONS 2000
 #define BOOTSTRAP_CONFIDENCE  0.95
 
-static void open_object(ppi_jsonw *w, const char *key) {
+void ppi_eval_record_object(ppi_jsonw *w, const char *key) {
     ppi_jsonw_key(w, key);
     ppi_jsonw_object_begin(w);
 }
@@ -40,6 +40,15 @@ static pp_status write_best_choice(ppi_jsonw *w, const ppi_checkpoint *ck) {
     ppi_jsonw_key_string(w, "games", env);
     ppi_jsonw_key_i64(w, "episodes_per_game", episodes);
     ppi_jsonw_key_i64(w, "first_seed", seed);
+    if (ck->method->calls->act_task != NULL) { /* in context a seed is a run's */
+        const char *tasks = NULL;
+        int64_t runs = 0;
+        PPI_TRY(ppi_json_get_i64(options, "eval.runs", &runs));
+        PPI_TRY(ppi_json_get_string(options, "eval.tasks", &tasks));
+        ppi_jsonw_key_i64(w, "runs", runs);
+        ppi_jsonw_key_string(w, "tasks", tasks);
+        episodes = runs;
+    }
     ppi_jsonw_key_i64(w, "last_seed", seed + episodes - 1);
     ppi_jsonw_object_end(w);
     return PP_OK;
@@ -47,7 +56,7 @@ static pp_status write_best_choice(ppi_jsonw *w, const ppi_checkpoint *ck) {
 
 static pp_status write_model(ppi_jsonw *w, const ppi_eval_job *job) {
     const ppi_checkpoint *ck = &job->from.loaded.checkpoint;
-    open_object(w, "model");
+    ppi_eval_record_object(w, "model");
     if (job->from.loaded.random) {
         ppi_jsonw_key_string(w, "method", "random");
         ppi_jsonw_key_string(w, "sha256", NULL);
@@ -80,10 +89,10 @@ static void write_tasks(ppi_jsonw *w, const pp_env_spec *s, const ppi_eval_optio
     ppi_jsonw_key_i64(w, "split_seed", o->split_seed);
 }
 
-static void write_environment(ppi_jsonw *w, const ppi_eval_play *g, const ppi_eval_options *o) {
+void ppi_eval_record_environment(ppi_jsonw *w, const ppi_eval_play *g, const ppi_eval_options *o) {
     const pp_env_spec *s = &g->spec;
     const bool atari = strncmp(g->env, "ale/", 4) == 0;
-    open_object(w, "environment");
+    ppi_eval_record_object(w, "environment");
     ppi_jsonw_key_string(w, "game", g->env);
     ppi_jsonw_key_string(w, "protocol", g->protocol);
     ppi_jsonw_key_string(w, "backend", s->backend);
@@ -161,9 +170,9 @@ static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eva
     ppi_score_reference reference;
     PPI_TRY(ppi_eval_reference(&reference, g->env, job->eval.carnival));
     ppi_jsonw_object_begin(w);
-    write_environment(w, g, &job->eval);
+    ppi_eval_record_environment(w, g, &job->eval);
     write_episodes(w, g, n);
-    open_object(w, "honesty");
+    ppi_eval_record_object(w, "honesty");
     ppi_jsonw_key_i64(w, "distinct_episodes", sum->distinct);
     ppi_jsonw_key_i64(w, "distinct_returns", sum->distinct_returns);
     ppi_jsonw_key_string(w, "warning",
@@ -171,12 +180,12 @@ static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eva
                              ? "some episodes are copies; an interval over copies means nothing"
                              : NULL);
     ppi_jsonw_object_end(w);
-    open_object(w, "reference");
+    ppi_eval_record_object(w, "reference");
     ppi_jsonw_key_string(w, "table", reference.table);
     ppi_jsonw_key_f64(w, "random", reference.random);
     ppi_jsonw_key_f64(w, strncmp(g->env, "ale/", 4) == 0 ? "human" : "good", reference.good);
     ppi_jsonw_object_end(w);
-    open_object(w, "score");
+    ppi_eval_record_object(w, "score");
     ppi_jsonw_key_f64(w, "mean", sum->mean);
     ppi_jsonw_key_f64(w, "median", sum->median);
     ppi_jsonw_key_f64(w, "std", sum->std);
@@ -189,7 +198,7 @@ static pp_status write_game(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eva
     PPI_TRY(write_aggregate(w, "raw return", PPI_AGGREGATE_MEAN, returns, n, 1,
                             "episodes of the game", (uint64_t)job->eval.seed));
     ppi_jsonw_array_end(w);
-    open_object(w, "cost");
+    ppi_eval_record_object(w, "cost");
     ppi_jsonw_key_f64(w, "wall", g->wall);
     ppi_jsonw_key_i64(w, "agent_steps", g->decisions);
     ppi_jsonw_key_f64(w, "steps_per_second", g->wall > 0 ? (double)g->decisions / g->wall : 0);
@@ -239,7 +248,7 @@ static pp_status write_pooled(ppi_jsonw *w, const ppi_eval_job *job, const ppi_e
 }
 
 static pp_status write_acting(ppi_jsonw *w, const ppi_eval_job *job) {
-    open_object(w, "acting");
+    ppi_eval_record_object(w, "acting");
     if (job->from.loaded.random) {
         ppi_jsonw_key_string(w, "policy", "uniform over the minimal actions");
     } else {
@@ -250,14 +259,15 @@ static pp_status write_acting(ppi_jsonw *w, const ppi_eval_job *job) {
     return PP_OK;
 }
 
-static void write_cost(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_play *plays, int n) {
+void ppi_eval_record_cost(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_play *plays,
+                          int n) {
     double wall = 0;
     int64_t steps = 0;
     for (int i = 0; i < n; i++) {
         wall += plays[i].wall;
         steps += plays[i].decisions;
     }
-    open_object(w, "cost");
+    ppi_eval_record_object(w, "cost");
     ppi_jsonw_key_f64(w, "wall", wall);
     ppi_jsonw_key_f64(w, "steps_per_second", wall > 0 ? (double)steps / wall : 0);
     ppi_jsonw_key_string(w, "device", "cpu");
@@ -268,8 +278,7 @@ static void write_cost(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_pla
     ppi_jsonw_object_end(w);
 }
 
-static pp_status write_all(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_play *plays, int n,
-                           const ppi_eval_result *r) {
+pp_status ppi_eval_record_head(ppi_jsonw *w, const ppi_eval_job *job) {
     char now[PPI_CLOCK_TEXT_SIZE];
     ppi_clock_text(now, ppi_clock_wall());
     ppi_jsonw_object_begin(w);
@@ -280,9 +289,15 @@ static pp_status write_all(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval
     PPI_TRY(write_model(w, job));
     PPI_TRY(write_acting(w, job));
     ppi_jsonw_key_i64(w, "seed", job->eval.seed);
+    return PP_OK;
+}
+
+static pp_status write_all(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval_play *plays, int n,
+                           const ppi_eval_result *r) {
+    PPI_TRY(ppi_eval_record_head(w, job));
     ppi_jsonw_key_i64(w, "episodes_per_game", job->eval.episodes);
     ppi_jsonw_key_string(w, "protocol_line", r->protocol_line);
-    open_object(w, "normalisation");
+    ppi_eval_record_object(w, "normalisation");
     ppi_jsonw_key_string(w, "table", PPI_REFERENCE_TABLE);
     ppi_jsonw_key_bool(w, "carnival_3800", job->eval.carnival);
     ppi_jsonw_object_end(w);
@@ -293,14 +308,14 @@ static pp_status write_all(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval
     }
     ppi_jsonw_array_end(w);
     PPI_TRY(write_pooled(w, job, r));
-    write_cost(w, job, plays, n);
+    ppi_eval_record_cost(w, job, plays, n);
     ppi_jsonw_object_end(w);
     return ppi_jsonw_finish(w);
 }
 
 /* <run>/eval/<games>__<protocol>__<seed>__<time>.json, or what --out says. */
-static pp_status record_path(char *out, size_t size, const ppi_eval_job *job,
-                             const ppi_eval_play *plays, int n) {
+pp_status ppi_eval_record_path(char *out, size_t size, const ppi_eval_job *job,
+                               const ppi_eval_play *plays, int n) {
     const size_t len = strlen(job->eval.out);
     char stem[224];
     char name[256];
@@ -340,7 +355,7 @@ pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *pl
     ppi_buf buf = {0};
     ppi_jsonw w;
     ppi_jsonw_init(&w, &buf, 1);
-    pp_status s = record_path(result->record, sizeof result->record, job, plays, n);
+    pp_status s = ppi_eval_record_path(result->record, sizeof result->record, job, plays, n);
     if (s == PP_OK) s = write_all(&w, job, plays, n, result);
     if (s == PP_OK) s = ppi_buf_append_char(&buf, '\n');
     if (s == PP_OK) s = ppi_file_write_atomic(result->record, buf.data, buf.len);

@@ -55,7 +55,7 @@ static pp_status open_vec(ppi_learn *l, int first_game, int end_game) {
     pp_status s = ids == NULL || tasks == NULL ? ppi_oom("the streams of a learner") : PP_OK;
     for (int i = 0; i < n && s == PP_OK; i++) {
         ids[i] = l->config.games->spec[first_game + i / (int)l->per_game].id;
-        tasks[i] = l->config.task;
+        tasks[i] = l->trial[first_game * l->per_game + i].task;
     }
     ppi_env_options played;
     ppi_env_options_played(&played, l->config.games->spec[first_game].id, l->config.env);
@@ -185,6 +185,7 @@ static pp_status open_all(ppi_learn *l) {
     l->total = (c->steps + l->streams - 1) / l->streams * l->streams;
     l->vec = ppi_calloc((size_t)c->games->count, sizeof *l->vec);
     if (l->vec == NULL) return ppi_oom("the environments of a learner");
+    PPI_TRY(ppi_learn_trials_open(l));
     PPI_TRY(open_vecs(l));
     PPI_TRY(allocate(l));
     PPI_TRY(check_experts(l));
@@ -220,6 +221,7 @@ void ppi_learn_close(ppi_learn *l) {
     if (l == NULL) return;
     if (l->agent != NULL) ppi_agent_destroy(l->agent);
     for (int v = 0; v < l->vec_count; v++) ppi_vec_destroy(l->vec[v].vec);
+    ppi_learn_trials_close(l);
     ppi_free(l->vec);
     ppi_free(l->obs);
     ppi_free(l->next);
@@ -326,8 +328,8 @@ static pp_status advise(ppi_learn *l) {
     return l->calls->advise(l->agent, l->expert);
 }
 
-/* Books rewards and ended episodes of one vector. */
-static void take_outcome(ppi_learn *l, const learn_vec *v) {
+/* Books rewards and ended episodes of one vector; ended trials get their next task. */
+static pp_status take_outcome(ppi_learn *l, const learn_vec *v) {
     const size_t n = (size_t)v->count;
     const int32_t *frames = ppi_vec_frames(v->vec);
     uint8_t *terminated = l->terminated + v->first;
@@ -342,19 +344,22 @@ static void take_outcome(ppi_learn *l, const learn_vec *v) {
         const int64_t at = r->episodes++ % LEARN_RECENT;
         r->ret[at] = ppi_vec_episode_return(v->vec)[i];
         r->length[at] = ppi_vec_episode_length(v->vec)[i];
+        PPI_TRY(ppi_learn_trials_ended(l, v, i));
     }
-    if (l->direct) return;
+    if (l->direct) return PP_OK;
     gather(l, l->next, v, ppi_vec_obs(v->vec), NULL, NULL);
     gather(l, l->final, v, ppi_vec_final_obs(v->vec), terminated, truncated);
+    return PP_OK;
 }
 
 pp_status ppi_learn_play(ppi_learn *l) {
     PPI_TRY(advise(l));
     PPI_TRY(l->calls->act(l->agent, l->obs, l->action));
+    memset(l->new_task, 0, (size_t)l->streams);
     for (int v = 0; v < l->vec_count; v++) {
         const learn_vec *vec = &l->vec[v];
         PPI_TRY(ppi_vec_step(vec->vec, l->action + vec->first, NULL));
-        take_outcome(l, vec);
+        PPI_TRY(take_outcome(l, vec));
     }
     l->steps += l->streams;
     l->last = (ppi_learn_step){
@@ -365,6 +370,7 @@ pp_status ppi_learn_play(ppi_learn *l) {
         .truncated = l->truncated,
         .next_obs = l->direct ? ppi_vec_obs(l->vec[0].vec) : l->next,
         .final_obs = l->direct ? ppi_vec_final_obs(l->vec[0].vec) : l->final,
+        .new_task = l->trial_episodes > 0 ? l->new_task : NULL,
     };
     return PP_OK;
 }

@@ -45,6 +45,12 @@ void ppi_learn_games_show(const ppi_learn_games *games, int game, uint8_t *out, 
  * it; otherwise its first. */
 const char *ppi_learn_default_size(const ppi_method *method, const ppi_obs_spec *obs);
 
+/* Where the tasks of trials come from (trial_episodes of method/learner.h). */
+typedef struct ppi_learn_trials {
+    int side; /* ppi_task_side */
+    uint64_t split_seed;
+} ppi_learn_trials;
+
 /* What a learner is made of. Pointers must outlive it. */
 typedef struct ppi_learn_config {
     const ppi_method *method; /* one with learner calls */
@@ -52,7 +58,8 @@ typedef struct ppi_learn_config {
     const void *options;      /* the method's option struct */
     const ppi_learn_games *games;
     const ppi_env_options *env;
-    int64_t task;    /* played by every stream */
+    int64_t task;    /* played by every stream of a learner without trials */
+    const ppi_learn_trials *trials; /* NULL: learners with trials are refused */
     int64_t streams; /* per game, 0 = the learner's own choice */
     int64_t steps;   /* agent steps of the whole run, all streams and games summed */
     uint64_t seed;   /* environment i begins with seed + i */
@@ -68,6 +75,9 @@ pp_status ppi_learn_open(ppi_learn **out, const ppi_learn_config *config);
 void ppi_learn_close(ppi_learn *l); /* NULL is allowed */
 
 ppi_agent *ppi_learn_agent(const ppi_learn *l);
+/* Task that a stream plays, and the number of its trial (0 without trials). */
+int64_t ppi_learn_task(const ppi_learn *l, int64_t stream);
+int64_t ppi_learn_trial(const ppi_learn *l, int64_t stream);
 const ppi_learn_games *ppi_learn_games_of(const ppi_learn *l);
 int64_t ppi_learn_streams(const ppi_learn *l); /* all games together */
 int64_t ppi_learn_streams_per_game(const ppi_learn *l);

@@ -1,28 +1,28 @@
 /* Checkpoints of a learner; see learn_checkpoint.h. */
 #include "run/learn_checkpoint.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 
-/* Facts of the run beside its tensors. */
-static void fill_state(ppi_checkpoint_state *state, const ppi_learn *l, int64_t task, double wall) {
+void ppi_learn_checkpoint_state(ppi_checkpoint_state *state, const ppi_learn *l,
+                                const ppi_learn_facts *facts) {
     const ppi_learn_games *games = ppi_learn_games_of(l);
     const ppi_agent_config *cfg = &ppi_learn_agent(l)->cfg;
     state->step = ppi_learn_steps(l);
     state->seed = cfg->seed;
-    state->wall = wall;
+    state->wall = facts->wall;
     state->agent_steps = ppi_learn_steps(l);
     state->emulator_frames = ppi_learn_frames(l);
-    state->best_score = NAN;
+    state->best_score = facts->best_score;
+    state->best_step = facts->best_step;
     state->policy = cfg->policy;
     state->obs = games->obs;
     state->online = true;
     state->actions = games->actions;
-    state->task = task;
+    state->task = facts->task;
     state->n_games = games->count;
     for (int g = 0; g < games->count; g++) {
         const pp_env_spec *spec = &games->spec[g];
@@ -37,7 +37,7 @@ static void fill_state(ppi_checkpoint_state *state, const ppi_learn *l, int64_t 
 }
 
 pp_status ppi_learn_checkpoint_write(char *folder, const char *run_dir, ppi_learn *l,
-                                     const ppi_learn_log *log, int64_t task, double wall,
+                                     const ppi_learn_log *log, const ppi_learn_facts *facts,
                                      const ppi_options *options, int64_t keep) {
     ppi_buf bytes = {0};
     ppi_checkpoint_state *state = ppi_calloc(1, sizeof *state);
@@ -45,7 +45,7 @@ pp_status ppi_learn_checkpoint_write(char *folder, const char *run_dir, ppi_lear
     pp_status s = log != NULL ? ppi_learn_log_sync(log, l) : PP_OK;
     if (s == PP_OK) s = ppi_learn_save(l, &bytes);
     if (s == PP_OK) {
-        fill_state(state, l, task, wall);
+        ppi_learn_checkpoint_state(state, l, facts);
         state->learner = &bytes;
         s = ppi_checkpoint_write(folder, run_dir, state, ppi_learn_agent(l), options, keep);
     }

@@ -135,7 +135,13 @@ static pp_status try_resume(ppi_learn_dataset *d, bool *found) {
     const pp_status s = ppi_history_open(&d->history, d->folder, &d->meta);
     *found = s == PP_OK;
     d->resumed = *found;
-    return s == PP_ERR_NOT_FOUND ? PP_OK : s;
+    if (!*found) return s == PP_ERR_NOT_FOUND ? PP_OK : s;
+    const int64_t begun = ppi_history_meta(d->history)->collect_steps;
+    if (begun == d->meta.collect_steps) return PP_OK;
+    return ppi_fail(PP_ERR_ARGUMENT,
+                    "%s: histories of %" PRId64 " steps were begun there, asked for are %" PRId64
+                    "; all histories of a dataset have one length",
+                    d->folder, begun, d->meta.collect_steps);
 }
 
 static pp_status begin(ppi_learn_dataset *d) {

@@ -2,6 +2,7 @@
 #ifndef PPI_RUN_LEARN_INTERNAL_H
 #define PPI_RUN_LEARN_INTERNAL_H
 
+#include "env/tasks.h"
 #include "env/vec.h"
 #include "run/learn.h"
 
@@ -19,6 +20,13 @@ typedef struct learn_recent {
     double ret[LEARN_RECENT];
     int64_t length[LEARN_RECENT];
 } learn_recent;
+
+/* Where a stream stands in its sequence of tasks. */
+typedef struct learn_trial {
+    int64_t number;   /* of the present trial */
+    int64_t episodes; /* that it still lasts, the present one included */
+    int64_t task;
+} learn_trial;
 
 struct ppi_learn {
     ppi_learn_config config;
@@ -38,6 +46,10 @@ struct ppi_learn {
     int32_t *action, *expert, *game;
     uint8_t *legal;       /* [streams, PP_ENV_ACTIONS] */
     learn_recent *recent; /* [games] */
+    int64_t trial_episodes; /* 0 = no trials */
+    ppi_tasks *tasks;       /* [games] of the trials, NULL without */
+    learn_trial *trial;     /* [streams] */
+    uint8_t *new_task;      /* [streams] of the last step */
     ppi_learn_step last;
     ppi_metrics metrics;             /* of the last update */
     char names[PPI_MAX_METRICS][64]; /* of figures read from a checkpoint */
@@ -45,6 +57,14 @@ struct ppi_learn {
 
 /* Specification of a stream's game. */
 const pp_env_spec *ppi_learn_spec(const ppi_learn *l, int64_t stream);
+/* Lists the tasks of trials and sets every stream's first one, before the environments are made.
+ * Without trials every stream gets the task of the configuration. */
+pp_status ppi_learn_trials_open(ppi_learn *l);
+void ppi_learn_trials_close(ppi_learn *l);
+/* An episode of the stream ended: where its trial did too, environment i of v gets the next task. */
+pp_status ppi_learn_trials_ended(ppi_learn *l, const learn_vec *v, int64_t i);
+/* After load: makes the environments of the tasks in l->trial. */
+pp_status ppi_learn_trials_restore(ppi_learn *l);
 /* Takes the present observations of the environments as what the agent acts on next. */
 void ppi_learn_refresh(ppi_learn *l);
 

@@ -21,6 +21,7 @@
 #include "run/resume.h"
 #include "run/runlog.h"
 #include "run/train.h"
+#include "run/train_eval.h"
 
 /* Steps between looks at the clock and the progress line. */
 enum { GLANCE = 64, NOTE_SIZE = 96, DESCRIPTION_SIZE = 512 };
@@ -34,6 +35,7 @@ typedef struct runner {
     char checkpoint[PPI_PATH_SIZE];   /* last one written or resumed from */
     char private_root[PPI_PATH_SIZE]; /* of the journal that only this run needs, else empty */
     ppi_learn_games games;
+    ppi_learn_trials trials;
     ppi_learn *learn;
     ppi_learn_dataset *sets; /* [games] when the histories are stored */
     ppi_history **history;   /* [games] */
@@ -47,6 +49,9 @@ typedef struct runner {
     int64_t saved; /* step of the last checkpoint, -1 = none */
     double wall;   /* seconds of earlier parts of the run */
     double start, saved_at;
+    double evaluating; /* seconds of evaluations since the start */
+    double best_score; /* of the evaluations, NAN = none yet */
+    int64_t best_step;
 } runner;
 
 static double elapsed(const runner *r) {
@@ -54,14 +59,28 @@ static double elapsed(const runner *r) {
 }
 
 static double rate(const runner *r) {
-    const double seconds = elapsed(r);
+    const double seconds = elapsed(r) - r->evaluating;
     return seconds > 0 ? (double)(ppi_learn_steps(r->learn) - r->first) / seconds : 0;
+}
+
+/* True when the last step passed a multiple of `every`. */
+static bool passed(const runner *r, int64_t every) {
+    const int64_t now = ppi_learn_steps(r->learn);
+    return now / every > (now - ppi_learn_streams(r->learn)) / every;
+}
+
+/* An evaluation belongs behind the present step. */
+static bool eval_due(const runner *r) {
+    const int64_t every = r->job->run.eval_every;
+    if (every == 0 || ppi_learn_steps(r->learn) == 0) return false;
+    return passed(r, every) || ppi_learn_steps(r->learn) >= ppi_learn_total(r->learn);
 }
 
 /* ---- preparation ----------------------------------------------------------------------------- */
 
 static pp_status open_learner(runner *r) {
     const ppi_learn_job *job = r->job;
+    r->trials = (ppi_learn_trials){job->run.tasks, (uint64_t)job->run.split_seed};
     const ppi_learn_config config = {
         .method = job->method,
         .size = job->run.model,
@@ -69,6 +88,7 @@ static pp_status open_learner(runner *r) {
         .games = &r->games,
         .env = &job->env,
         .task = job->env.task,
+        .trials = &r->trials,
         .streams = job->run.envs,
         .steps = job->run.steps,
         .seed = (uint64_t)job->run.seed,
@@ -76,6 +96,18 @@ static pp_status open_learner(runner *r) {
         .threads = ppi_thread_count(job->run.threads),
     };
     return ppi_learn_open(&r->learn, &config);
+}
+
+/* Evaluations play the games that are learned unless others are named. */
+static pp_status prepare_evaluations(const runner *r) {
+    ppi_buf games = {0};
+    for (int g = 0; g < r->games.count; g++) {
+        ppi_buf_printf(&games, "%s%s", g > 0 ? "," : "", r->games.spec[g].id);
+    }
+    pp_status s = games.failed;
+    if (s == PP_OK) s = ppi_train_eval_prepare(r->job->set, r->job->method, ppi_buf_text(&games));
+    ppi_buf_free(&games);
+    return s;
 }
 
 /* What is to be resumed, the games and the learner; no folder is touched. */
@@ -97,6 +129,7 @@ static pp_status load_parts(runner *r) {
                             r->games.count == 1 ? r->games.spec[0].id : "mix", r->job->method->name,
                             run->seed);
     }
+    PPI_TRY(prepare_evaluations(r));
     return open_learner(r);
 }
 
@@ -118,7 +151,7 @@ static pp_status open_datasets(runner *r, const char *root, bool shared) {
             .seed_count = 1,
             .histories = r->log.actors,
             .streams = ppi_learn_streams_per_game(r->learn),
-            .steps = run->steps,
+            .steps = shared ? run->steps : 0, /* a run may be lengthened, a dataset not */
             .tasks = "",
             .resume = run->resume[0] != '\0',
             .append = shared && run->log_append,
@@ -129,6 +162,24 @@ static pp_status open_datasets(runner *r, const char *root, bool shared) {
         r->finished = r->finished && r->sets[g].complete;
     }
     return PP_OK;
+}
+
+/* The journal that only this run needs: none when nothing is left to play, and a resumed run needs
+ * the one that is there. */
+static pp_status open_private(runner *r) {
+    PPI_TRY(ppi_path_join(r->private_root, sizeof r->private_root, r->run_dir, "replay"));
+    if (r->from.resumed && r->from.ck.state.step >= ppi_learn_total(r->learn)) {
+        r->finished = true;
+        return PP_OK;
+    }
+    if (r->from.resumed && !ppi_dir_exists(r->private_root)) {
+        return ppi_fail(PP_ERR_NOT_FOUND,
+                        "'%s' is gone, the journal that the replay of this run is filled from "
+                        "(--checkpoint.replay off removes it at the end); the run cannot be "
+                        "lengthened",
+                        r->private_root);
+    }
+    return open_datasets(r, r->private_root, false);
 }
 
 /* Settles whether and where histories are stored. */
@@ -146,8 +197,7 @@ static pp_status open_log(runner *r) {
     if (run->log_data[0] != '\0') {
         PPI_TRY(open_datasets(r, run->log_data, true));
     } else {
-        PPI_TRY(ppi_path_join(r->private_root, sizeof r->private_root, r->run_dir, "replay"));
-        PPI_TRY(open_datasets(r, r->private_root, false));
+        PPI_TRY(open_private(r));
     }
     r->log.history = r->history;
     r->logging = !r->finished;
@@ -158,10 +208,13 @@ static pp_status open_log(runner *r) {
 static pp_status restore(runner *r) {
     ppi_learn_log *log = r->logging ? &r->log : NULL;
     r->saved = -1;
+    r->best_score = NAN;
     if (!r->from.resumed) return log != NULL ? ppi_learn_log_begin(log, r->learn) : PP_OK;
     PPI_TRY(ppi_learn_checkpoint_read(&r->from.ck, r->learn, log));
     memcpy(r->checkpoint, r->from.ck.folder, sizeof r->checkpoint);
     r->wall = r->from.ck.state.wall;
+    r->best_score = r->from.ck.state.best_score;
+    r->best_step = r->from.ck.state.best_step;
     r->saved = ppi_learn_steps(r->learn);
     return PP_OK;
 }
@@ -184,7 +237,8 @@ static pp_status prepare(runner *r) {
     PPI_TRY(open_log(r));
     PPI_TRY(restore(r));
     r->first = ppi_learn_steps(r->learn);
-    PPI_TRY(ppi_runlog_open(&r->runlog, r->run_dir, r->first, false));
+    const char *again = r->from.resumed && eval_due(r) ? PPI_EVAL_TAG_ONLINE : NULL;
+    PPI_TRY(ppi_runlog_open(&r->runlog, r->run_dir, r->first, again));
     PPI_TRY(ppi_runlog_config(r->run_dir, r->job->set));
     PPI_TRY(ppi_runlog_version(r->run_dir, r->job->command));
     describe(text, sizeof text, r);
@@ -193,16 +247,41 @@ static pp_status prepare(runner *r) {
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
+static ppi_learn_facts present_facts(const runner *r) {
+    return (ppi_learn_facts){.task = r->job->env.task,
+                             .wall = r->wall + elapsed(r),
+                             .best_score = r->best_score,
+                             .best_step = r->best_step};
+}
+
 static pp_status save(runner *r) {
     char folder[PPI_PATH_SIZE];
     r->saved_at = ppi_clock_seconds();
     if (r->saved == ppi_learn_steps(r->learn)) return PP_OK;
+    const ppi_learn_facts facts = present_facts(r);
     PPI_TRY(ppi_learn_checkpoint_write(folder, r->run_dir, r->learn, r->logging ? &r->log : NULL,
-                                       r->job->env.task, r->wall + elapsed(r), r->job->set,
-                                       r->job->run.checkpoint_keep));
+                                       &facts, r->job->set, r->job->run.checkpoint_keep));
     memcpy(r->checkpoint, folder, sizeof folder);
     r->saved = ppi_learn_steps(r->learn);
     return ppi_runlog_line(r->runlog, "checkpoint %s", folder);
+}
+
+/* Plays the checkpoint of this step; the best score goes into the checkpoints after it. */
+static pp_status evaluate(runner *r) {
+    const double begin = ppi_clock_seconds();
+    const ppi_train_eval_run run = {.method = r->job->method,
+                                    .set = r->job->set,
+                                    .run_dir = r->run_dir,
+                                    .tag = PPI_EVAL_TAG_ONLINE,
+                                    .log = r->runlog};
+    const ppi_learn_facts facts = present_facts(r);
+    ppi_checkpoint_state *state = ppi_calloc(1, sizeof *state);
+    if (state == NULL) return ppi_oom("the facts of a checkpoint");
+    ppi_learn_checkpoint_state(state, r->learn, &facts);
+    const pp_status s = ppi_train_eval(&run, r->checkpoint, state, &r->best_score, &r->best_step);
+    ppi_free(state);
+    r->evaluating += ppi_clock_seconds() - begin;
+    return s;
 }
 
 /* Figures of the present step. Before the first update they have no losses and stay out of the
@@ -250,12 +329,6 @@ static pp_status log_games(runner *r) {
     return PP_OK;
 }
 
-/* True when the last step passed a multiple of `every`. */
-static bool passed(const runner *r, int64_t every) {
-    const int64_t now = ppi_learn_steps(r->learn);
-    return now / every > (now - ppi_learn_streams(r->learn)) / every;
-}
-
 static bool checkpoint_due(const runner *r, bool glance) {
     const int64_t every = r->job->run.checkpoint_every;
     if (every > 0) return passed(r, every);
@@ -271,7 +344,8 @@ static pp_status one_step(runner *r, bool glance) {
         PPI_TRY(log_figures(r, last));
         PPI_TRY(log_games(r));
     }
-    return checkpoint_due(r, glance) || last ? save(r) : PP_OK;
+    if (checkpoint_due(r, glance) || last || eval_due(r)) PPI_TRY(save(r));
+    return eval_due(r) ? evaluate(r) : PP_OK;
 }
 
 /* Ctrl-C: everything is saved, and the text says how to go on. */
@@ -298,6 +372,8 @@ static pp_status loop(runner *r) {
     int64_t count = 0;
     r->start = r->saved_at = ppi_clock_seconds();
     ppi_progress_start(&progress, "train", "steps", ppi_learn_total(r->learn), r->first);
+    /* A checkpoint does not know the evaluation that follows it, so a resumed run repeats it. */
+    if (r->from.resumed && eval_due(r)) PPI_TRY(evaluate(r));
     while (ppi_learn_steps(r->learn) < ppi_learn_total(r->learn)) {
         if (ppi_interrupted()) return stop(r);
         const bool glance = ++count % GLANCE == 0;
@@ -309,20 +385,21 @@ static pp_status loop(runner *r) {
     return save(r);
 }
 
-/* The journals become datasets; one that only this run needed goes. */
+/* The journals become datasets. The one that only this run needs stays open-ended, so that the run
+ * can be lengthened, unless it is not wanted. */
 static pp_status finish_log(runner *r) {
+    if (r->private_root[0] != '\0') {
+        for (int g = 0; g < r->n_sets; g++) {
+            PPI_TRY(ppi_learn_dataset_close(&r->sets[g], PP_OK));
+        }
+        return r->job->run.checkpoint_replay ? PP_OK : ppi_dir_remove(r->private_root);
+    }
     if (!r->logging) return PP_OK;
     PPI_TRY(ppi_learn_log_end(&r->log, r->learn));
-    if (r->private_root[0] == '\0') {
-        for (int g = 0; g < r->n_sets; g++) {
-            if (!r->sets[g].complete) PPI_TRY(ppi_learn_dataset_commit(&r->sets[g]));
-        }
-        return PP_OK;
-    }
     for (int g = 0; g < r->n_sets; g++) {
-        PPI_TRY(ppi_learn_dataset_close(&r->sets[g], PP_OK));
+        if (!r->sets[g].complete) PPI_TRY(ppi_learn_dataset_commit(&r->sets[g]));
     }
-    return ppi_dir_remove(r->private_root);
+    return PP_OK;
 }
 
 static pp_status explain(const runner *r, pp_status s) {

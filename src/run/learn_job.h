@@ -29,9 +29,18 @@ typedef struct ppi_learn_options {
     int64_t checkpoint_every; /* --checkpoint.every STEPS, 0 = once a minute */
     int64_t checkpoint_keep;  /* --checkpoint.keep K */
     int64_t log_every;        /* --log.every STEPS */
+    bool checkpoint_replay;   /* --checkpoint.replay: a finished run keeps its replay's journal */
+    int64_t eval_every;       /* --eval.every STEPS, 0 = no evaluations */
+    char eval_env[8192];      /* --eval.env: ids or sets; empty = the games that are learned */
+    int64_t eval_episodes;    /* --eval.episodes of each game */
+    int64_t eval_seed;        /* --eval.seed: episode e is played with seed + e */
+    int64_t eval_runs;        /* --eval.runs, for agents that learn in context */
+    int eval_tasks;           /* --eval.tasks auto|held|train|test, for these */
     char log_data[1024];      /* --log-data: data root, empty = no dataset */
     char log_name[128];       /* --log-name NAME-vN */
     bool log_append;          /* --log-append: a new seed into an existing dataset */
+    int tasks;                /* --tasks: ppi_task_side of trials */
+    int64_t split_seed;       /* --env.split-seed */
     int64_t actors;           /* --histories.actors, 0 = one, or all for learners with a replay */
 } ppi_learn_options;
 extern const ppi_option_table ppi_learn_option_table;

@@ -5,8 +5,10 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "env/registry.h"
+#include "env/tasks.h"
 #include "run/board.h"
 #include "run/learn_run.h"
+#include "run/method_options.h"
 #include "run/option_rows.h"
 
 #define FIELD(name) offsetof(ppi_learn_options, name)
@@ -90,6 +92,12 @@ static const ppi_option rows[] = {
      .min = 0,
      .max = 1e6,
      .help = "Checkpoints that stay; 0 keeps all."},
+    {.name = "checkpoint.replay",
+     .type = PPI_OPT_BOOL,
+     .offset = FIELD(checkpoint_replay),
+     .def = "on",
+     .help = "Keep the journal that a replay is filled from when the run is through: a longer "
+             "--steps needs it."},
     {.name = "log.every",
      .type = PPI_OPT_I64,
      .offset = FIELD(log_every),
@@ -97,6 +105,7 @@ static const ppi_option rows[] = {
      .min = 1,
      .max = 1e12,
      .help = "Agent steps between rows of the logs."},
+    PPI_ROWS_EVAL("Agent steps", "the games that are learned"),
     {.name = "log-data",
      .type = PPI_OPT_STR,
      .offset = FIELD(log_data),
@@ -115,6 +124,14 @@ static const ppi_option rows[] = {
      .offset = FIELD(log_append),
      .def = "off",
      .help = "Add this seed to datasets that are there already."},
+    {.name = "tasks",
+     .type = PPI_OPT_CHOICE,
+     .offset = FIELD(tasks),
+     .def = "train",
+     .choices = "train|test|all",
+     .help = "Side of the split of a task family that trials are drawn from; for methods with "
+             "trials (rl2)."},
+    PPI_ROW_SPLIT_SEED,
     {.name = "histories.actors",
      .type = PPI_OPT_I64,
      .offset = FIELD(actors),
@@ -130,7 +147,7 @@ static pp_status bind(ppi_learn_job *job) {
     PPI_TRY(ppi_options_create(&job->set));
     PPI_TRY(ppi_options_bind(job->set, &ppi_learn_option_table, &job->run));
     PPI_TRY(ppi_options_bind(job->set, &ppi_env_option_table, &job->env));
-    PPI_TRY(ppi_method_bind(job->method, job->set, job->method_options));
+    PPI_TRY(ppi_method_options_new(&job->method_options, job->method, job->set));
     return ppi_options_set(job->set, "method", job->method->name, "command line");
 }
 
@@ -144,8 +161,7 @@ pp_status ppi_learn_job_create(ppi_learn_job **out, const ppi_method *method) {
     ppi_learn_job *job = ppi_calloc(1, sizeof *job);
     if (job == NULL) return ppi_oom("a learning job");
     job->method = method;
-    job->method_options = ppi_calloc(1, method->options_size);
-    const pp_status s = job->method_options == NULL ? ppi_oom("the method's options") : bind(job);
+    const pp_status s = bind(job);
     if (s != PP_OK) {
         ppi_learn_job_destroy(job);
         return s;
@@ -189,6 +205,29 @@ static pp_status choose_model(ppi_learn_job *job) {
     return ppi_options_set(job->set, "model", size, "observation");
 }
 
+/* Tasks are either drawn for trials or named by --env.task; histories are of one task. */
+static pp_status check_tasks(const ppi_learn_job *job) {
+    const char *name = job->method->name;
+    if (job->method->learner->trial_episodes == NULL) {
+        if (job->run.tasks == PPI_TASKS_TRAIN) return PP_OK;
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s plays one task for the whole run: name it with --env.task; --tasks is "
+                        "for methods that draw tasks for their trials (rl2)",
+                        name);
+    }
+    if (job->run.log_data[0] != '\0') {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "%s changes its task with every trial, so --log-data has no learning "
+                        "history of one task to store",
+                        name);
+    }
+    if (job->env.task == 0) return PP_OK;
+    return ppi_fail(PP_ERR_ARGUMENT,
+                    "%s draws the tasks of its trials from a side of the split: use --tasks and "
+                    "--env.split-seed instead of --env.task",
+                    name);
+}
+
 pp_status ppi_learn_job_resolve(ppi_learn_job *job) {
     const ppi_method *method = job->method;
     if (strcmp(job->run.method, method->name) != 0) {
@@ -206,6 +245,7 @@ pp_status ppi_learn_job_resolve(ppi_learn_job *job) {
                         "%s needs --env, the games it learns on (polyplay info --envs lists them)",
                         method->name);
     }
+    PPI_TRY(check_tasks(job));
     if (job->run.model[0] == '\0') PPI_TRY(choose_model(job));
     return ppi_method_apply_recipe(method, job->set, job->run.model);
 }

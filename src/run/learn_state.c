@@ -105,6 +105,9 @@ pp_status ppi_learn_save(ppi_learn *l, ppi_buf *out) {
     PPI_TRY(ppi_buf_append(out, &head, sizeof head));
     PPI_TRY(ppi_buf_append(out, l->recent, (size_t)head.games * sizeof *l->recent));
     PPI_TRY(save_figures(l, out));
+    if (l->trial_episodes > 0) {
+        PPI_TRY(ppi_buf_append(out, l->trial, (size_t)l->streams * sizeof *l->trial));
+    }
     PPI_TRY(open_blob(out, &place));
     PPI_TRY(l->calls->save(l->agent, out));
     close_blob(out, place);
@@ -118,7 +121,7 @@ pp_status ppi_learn_save(ppi_learn *l, ppi_buf *out) {
     return out->failed;
 }
 
-/* A learner of other games, streams or length is another run. */
+/* A learner of other games or streams is another run; a longer one goes on. */
 static pp_status check_head(const ppi_learn *l, const state_head *head) {
     if (memcmp(head->magic, magic, sizeof magic) != 0) {
         return ppi_fail(PP_ERR_CORRUPT, "these bytes are no saved learner");
@@ -130,7 +133,7 @@ static pp_status check_head(const ppi_learn *l, const state_head *head) {
         {"games", head->games, l->config.games->count},
         {"streams", head->streams, l->streams},
         {"bytes of an observation", head->row, l->row},
-        {"steps in all", head->total, l->total},
+        {"steps played", head->steps, head->steps < l->total ? head->steps : l->total},
         {"seed", (int64_t)head->seed, (int64_t)l->config.seed},
     };
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
@@ -152,6 +155,10 @@ pp_status ppi_learn_load(ppi_learn *l, const void *data, size_t size) {
     PPI_TRY(check_head(l, &head));
     PPI_TRY(take(&c, l->recent, (size_t)head.games * sizeof *l->recent, "its episodes"));
     PPI_TRY(load_figures(l, &c));
+    if (l->trial_episodes > 0) {
+        PPI_TRY(take(&c, l->trial, (size_t)l->streams * sizeof *l->trial, "its trials"));
+        PPI_TRY(ppi_learn_trials_restore(l));
+    }
     PPI_TRY(take_blob(&c, &blob, &bytes, "the agent"));
     PPI_TRY(l->calls->load(l->agent, blob, bytes));
     for (int v = 0; v < l->vec_count; v++) {

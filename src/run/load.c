@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "run/method_options.h"
 #include "run/train.h"
 
 pp_status ppi_loaded_open(ppi_loaded *out, const char *run, ppi_options *set) {
@@ -15,9 +16,7 @@ pp_status ppi_loaded_open(ppi_loaded *out, const char *run, ppi_options *set) {
         return PP_OK;
     }
     PPI_TRY(ppi_checkpoint_open(&out->checkpoint, run, true));
-    out->options = ppi_calloc(1, out->checkpoint.method->options_size);
-    pp_status s = out->options == NULL ? ppi_oom("the method's options") : PP_OK;
-    if (s == PP_OK) s = ppi_method_bind(out->checkpoint.method, set, out->options);
+    const pp_status s = ppi_method_options_new(&out->options, out->checkpoint.method, set);
     if (s != PP_OK) ppi_loaded_close(out);
     return s;
 }
@@ -40,9 +39,9 @@ pp_status ppi_loaded_select(ppi_loaded *l, const char *run, const char *which) {
     return PP_OK;
 }
 
-/* Small networks trained online act in the arithmetic they learned in unless told otherwise. */
+/* Small networks act in the arithmetic they learned in unless told otherwise. */
 static ppi_dtype_policy policy_of(const ppi_checkpoint_state *state, int dtype) {
-    if (dtype == PPI_DTYPE_AUTO && state->online) return state->policy;
+    if (dtype == PPI_DTYPE_AUTO && (state->online || state->histories)) return state->policy;
     return ppi_dtype_is_bf16(dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32;
 }
 
@@ -66,6 +65,7 @@ pp_status ppi_loaded_create(ppi_loaded *l, ppi_options *set, const char *preset,
         .policy = policy_of(&l->checkpoint.state, dtype),
         .threads = threads,
         .actions = l->checkpoint.state.actions,
+        .env = l->checkpoint.state.n_games == 1 ? l->checkpoint.state.games[0] : NULL,
         .games = l->checkpoint.state.online ? (int32_t)l->checkpoint.state.n_games : 0,
     };
     PPI_TRY(ppi_agent_create(&l->agent, &cfg));
@@ -91,9 +91,10 @@ int32_t ppi_loaded_game(const ppi_loaded *l, const char *env_id) {
 
 bool ppi_loaded_pads(const ppi_loaded *l) {
     const ppi_checkpoint_state *state = &l->checkpoint.state;
-    if (l->random || !state->online || state->obs.type != PP_OBS_PLANES) return false;
+    if (l->random || state->obs.type != PP_OBS_PLANES) return false;
     for (int64_t i = 0; i < state->n_games; i++) {
         const int32_t *board = state->board[i];
+        if (board[0] == 0) continue; /* not recorded: it is the agent's own */
         if (board[0] != state->obs.h || board[1] != state->obs.w || board[2] != state->obs.c)
             return true;
     }

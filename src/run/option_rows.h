@@ -61,4 +61,52 @@
      .def = "",                                                                                    \
      .help = "Run folder; empty makes a name under runs/."}
 
+/* Evaluations in the course of a run: `unit` is what --eval.every counts, `games` what is played
+ * when nothing is named. */
+#define PPI_ROWS_EVAL(unit, games)                                                                 \
+    {.name = "eval.every",                                                                         \
+     .type = PPI_OPT_I64,                                                                          \
+     .offset = FIELD(eval_every),                                                                  \
+     .def = "0",                                                                                   \
+     .min = 0,                                                                                     \
+     .max = 1e12,                                                                                  \
+     .help = unit " between evaluations, each of a checkpoint written for it; 0 makes none."},     \
+    {.name = "eval.env",                                                                           \
+     .type = PPI_OPT_STR,                                                                          \
+     .offset = FIELD(eval_env),                                                                    \
+     .size = 8192,                                                                                 \
+     .def = "",                                                                                    \
+     .help = "Environments the evaluations play: ids or sets, separated by commas; empty takes "   \
+             games "."},                                                                           \
+    {.name = "eval.episodes",                                                                      \
+     .type = PPI_OPT_I64,                                                                          \
+     .offset = FIELD(eval_episodes),                                                               \
+     .def = "16",                                                                                  \
+     .min = 1,                                                                                     \
+     .max = 1e7,                                                                                   \
+     .help = "Episodes of each game in an evaluation."},                                           \
+    {.name = "eval.seed",                                                                          \
+     .type = PPI_OPT_I64,                                                                          \
+     .offset = FIELD(eval_seed),                                                                   \
+     .def = "1000000",                                                                             \
+     .min = 0,                                                                                     \
+     .max = 9e15,                                                                                  \
+     .help = "Episode e of an evaluation is played with seed + e; the default keeps clear of the " \
+             "seeds of `eval`."},                                                                  \
+    {.name = "eval.runs",                                                                          \
+     .type = PPI_OPT_I64,                                                                          \
+     .offset = FIELD(eval_runs),                                                                   \
+     .def = "16",                                                                                  \
+     .min = 1,                                                                                     \
+     .max = 65536,                                                                                 \
+     .help = "Agents that learn in context: runs of an evaluation, each with --eval.episodes "     \
+             "episodes of one task."},                                                             \
+    {.name = "eval.tasks",                                                                         \
+     .type = PPI_OPT_CHOICE,                                                                       \
+     .offset = FIELD(eval_tasks),                                                                  \
+     .def = "auto",                                                                                \
+     .choices = "auto|held|train|test",                                                            \
+     .help = "Their tasks: held, those of the training side that are not trained on, or a side "   \
+             "of the split; auto takes held where there are any, else train."}
+
 #endif

@@ -36,7 +36,8 @@ static pp_status open_agent(pp_agent *a, const char *run, uint64_t seed) {
     if (a->loaded.random)
         return ppi_fail(PP_ERR_NOT_FOUND, "there is no run or checkpoint folder '%s'", run);
     PPI_TRY(ppi_loaded_create(&a->loaded, a->set, "", seed, PPI_DTYPE_AUTO, ppi_thread_count(0)));
-    return ppi_agent_act_begin(a->loaded.agent, 1);
+    PPI_TRY(ppi_agent_act_begin(a->loaded.agent, 1));
+    return ppi_agent_in_context(a->loaded.agent) ? ppi_agent_act_task(a->loaded.agent, 0, 0) : PP_OK;
 }
 
 pp_status pp_agent_open(pp_agent **out, const char *run, uint64_t seed) {

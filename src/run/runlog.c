@@ -60,16 +60,17 @@ static int64_t line_step(const char *line) {
     return end != line && (*end == ',') ? step : -1;
 }
 
-/* A line of metrics.jsonl (ended by a newline) with a figure of an evaluation. */
-static bool is_eval_line(const char *line, const char *end) {
-    static const char tag[] = "\"tag\":\"" PPI_EVAL_TAG;
-    const char *found = strstr(line, tag);
-    return found != NULL && found < end;
+/* A line of metrics.jsonl (ended by a newline) with a figure whose tag begins so. */
+static bool has_tag(const char *line, const char *end, const char *begin) {
+    static const char key[] = "\"tag\":\"";
+    const char *found = strstr(line, key);
+    if (found == NULL || found >= end) return false;
+    return strncmp(found + sizeof key - 1, begin, strlen(begin)) == 0;
 }
 
-/* Keeps the lines up to `step` (and the heading), drops a torn last line and, with eval_again, the
-   figures of an evaluation at the step. */
-static pp_status rewind_file(const char *path, int64_t step, bool eval_again) {
+/* Keeps the lines up to `step` (and the heading), drops a torn last line and the figures at the
+   step whose tags begin with `again` (NULL = none). */
+static pp_status rewind_file(const char *path, int64_t step, const char *again) {
     if (!ppi_file_exists(path)) return PP_OK;
     char *data = NULL;
     size_t size = 0;
@@ -79,8 +80,8 @@ static pp_status rewind_file(const char *path, int64_t step, bool eval_again) {
         char *end = memchr(line, '\n', (size_t)(data + size - line));
         if (end == NULL) break;
         const int64_t at = line_step(line);
-        const bool again = eval_again && at == step && is_eval_line(line, end);
-        if (at <= step && !again) ppi_buf_append(&kept, line, (size_t)(end + 1 - line));
+        const bool drop = again != NULL && at == step && has_tag(line, end, again);
+        if (at <= step && !drop) ppi_buf_append(&kept, line, (size_t)(end + 1 - line));
         line = end + 1;
     }
     pp_status s = kept.failed;
@@ -93,10 +94,10 @@ static pp_status rewind_file(const char *path, int64_t step, bool eval_again) {
 }
 
 static pp_status open_file(int *fd, const ppi_runlog *log, const char *name, bool afresh,
-                           int64_t step, bool eval_again) {
+                           int64_t step, const char *again) {
     char path[PPI_PATH_SIZE];
     PPI_TRY(ppi_path_join(path, sizeof path, log->dir, name));
-    if (!afresh) PPI_TRY(rewind_file(path, step, eval_again));
+    if (!afresh) PPI_TRY(rewind_file(path, step, again));
     *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (afresh ? O_TRUNC : 0), 0666);
     return *fd < 0 ? ppi_fail_errno("cannot open '%s'", path) : PP_OK;
 }
@@ -134,16 +135,16 @@ static pp_status read_heading(ppi_runlog *log) {
     return s;
 }
 
-pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step, bool eval_again) {
+pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step, const char *again) {
     *out = NULL;
     ppi_runlog *log = ppi_calloc(1, sizeof *log);
     if (log == NULL) return ppi_oom("the run log");
     log->text = log->csv = log->jsonl = -1;
     snprintf(log->dir, sizeof log->dir, "%s", dir);
     pp_status s = ppi_dir_make(dir);
-    if (s == PP_OK) s = open_file(&log->text, log, "stdout.log", false, INT64_MAX, false);
-    if (s == PP_OK) s = open_file(&log->csv, log, "progress.csv", step == 0, step, false);
-    if (s == PP_OK) s = open_file(&log->jsonl, log, "metrics.jsonl", step == 0, step, eval_again);
+    if (s == PP_OK) s = open_file(&log->text, log, "stdout.log", false, INT64_MAX, NULL);
+    if (s == PP_OK) s = open_file(&log->csv, log, "progress.csv", step == 0, step, NULL);
+    if (s == PP_OK) s = open_file(&log->jsonl, log, "metrics.jsonl", step == 0, step, again);
     if (s == PP_OK) s = ppi_tb_create(&log->tb, dir);
     if (s == PP_OK && step > 0) s = read_heading(log);
     if (s != PP_OK) {

@@ -20,14 +20,16 @@ typedef struct ppi_figure {
 
 typedef struct ppi_runlog ppi_runlog;
 
-/* How every tag of an evaluation begins. */
+/* How every tag of an evaluation begins: of a run on recorded data, and of one that plays, whose own
+   episodes have the first. */
 #define PPI_EVAL_TAG "charts/episodic_"
+#define PPI_EVAL_TAG_ONLINE "eval/episodic_"
 
 /* Opens the logs of a run folder (made if missing). What an earlier, broken-off run logged after
    `step` is dropped from the CSV and JSON lines, so that a resumed run leaves the same rows as an
-   unbroken one; 0 starts them afresh. eval_again: so are the figures of the evaluation at `step`.
- */
-pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step, bool eval_again);
+   unbroken one; 0 starts them afresh. So are the figures at `step` whose tags begin with `again`,
+   those of an evaluation that is repeated; NULL = none. */
+pp_status ppi_runlog_open(ppi_runlog **out, const char *dir, int64_t step, const char *again);
 /* Writes out what is pending and closes; frees also on failure. NULL is allowed. */
 pp_status ppi_runlog_close(ppi_runlog *log);
 
@@ -41,7 +43,7 @@ pp_status ppi_runlog_line(ppi_runlog *log, const char *fmt, ...) PPI_PRINTF(2, 3
    call fixes the columns of progress.csv. Everything is handed to the system at once. */
 pp_status ppi_runlog_step(ppi_runlog *log, int64_t step, int64_t frames, double wall,
                           const ppi_figure *figures, int n);
-/* Figures of an evaluation at this step, tags as PPI_EVAL_TAG says. They go to the JSON lines and
+/* Figures of an evaluation at this step, tags as PPI_EVAL_TAG or PPI_EVAL_TAG_ONLINE says. They go to the JSON lines and
    the events; progress.csv has one row per logged training step only. Values that are not finite
    are left out. */
 pp_status ppi_runlog_eval(ppi_runlog *log, int64_t step, int64_t frames, double wall,

@@ -14,9 +14,12 @@
 #include "base/signal.h"
 #include "env/protocol.h"
 #include "run/checkpoint.h"
+#include "run/data_list.h"
 #include "run/resume.h"
 #include "run/runlog.h"
+#include "run/train_eval.h"
 #include "run/train_job.h"
+#include "run/train_view.h"
 
 enum { DESCRIPTION_SIZE = 512 };
 
@@ -27,17 +30,19 @@ typedef struct trainer {
     char checkpoint[PPI_PATH_SIZE]; /* last one written or resumed from */
     ppi_dataset **datasets;
     int n_datasets;
+    ppi_train_view view; /* of the datasets, for methods that learn from episodes */
     ppi_sampler *sampler;
     ppi_agent *agent;
     ppi_batch batch;
     ppi_runlog *log;
     ppi_checkpoint_state state;
-    int32_t *frame_skip; /* [games of the sampler] emulator frames of one agent step */
-    int64_t first;       /* step the loop starts at */
-    int64_t saved_step;  /* step of the last checkpoint, -1 = none */
-    bool same_run;       /* what was resumed from lies in this run folder */
-    double start;        /* seconds */
-    double evaluating;   /* seconds of evaluations since the start */
+    ppi_trained_on trained_on; /* tasks and datasets, for methods that learn from histories */
+    int32_t *frame_skip;       /* [games of the sampler] emulator frames of one agent step */
+    int64_t first;             /* step the loop starts at */
+    int64_t saved_step;        /* step of the last checkpoint, -1 = none */
+    bool same_run;             /* what was resumed from lies in this run folder */
+    double start;              /* seconds */
+    double evaluating;         /* seconds of evaluations since the start */
     double loss;
     double tokens; /* per step */
 } trainer;
@@ -71,16 +76,44 @@ static const char *env_of_data(const trainer *t) {
 
 static pp_status open_data(trainer *t) {
     if (t->job->run.data[0] == '\0') return ppi_fail(PP_ERR_ARGUMENT, "no data given; use --data");
-    PPI_TRY(ppi_dataset_open_list(&t->datasets, &t->n_datasets, t->job->run.data,
-                                  t->job->sampler_options.memory_mb << 20));
+    ppi_buf list = {0};
+    pp_status s = ppi_data_list_expand(&list, t->job->run.data);
+    if (s == PP_OK) {
+        s = ppi_dataset_open_list(&t->datasets, &t->n_datasets, ppi_buf_text(&list),
+                                  t->job->sampler_options.memory_mb << 20);
+    }
+    ppi_buf_free(&list);
+    PPI_TRY(s);
     for (int i = 0; i < t->n_datasets; i++) PPI_TRY(ppi_dataset_check_playable(t->datasets[i]));
     return PP_OK;
+}
+
+/* What the agent sees of the data; `before` as in ppi_train_view_request. */
+static pp_status choose_view(trainer *t, const ppi_obs_spec *before) {
+    ppi_train_job *job = t->job;
+    ppi_buf board = {0};
+    t->state.histories = job->method->histories;
+    if (t->state.histories) {
+        return ppi_train_histories_specs(job, t->datasets, t->n_datasets, &t->state.obs,
+                                         &t->state.actions);
+    }
+    if (ppi_options_source(job->set, "model.board") != NULL)
+        PPI_TRY(ppi_options_get_text(job->set, "model.board", &board));
+    const ppi_train_view_request q = {.datasets = t->datasets,
+                                      .count = t->n_datasets,
+                                      .view = job->run.data_view,
+                                      .board = ppi_buf_text(&board),
+                                      .before = before};
+    const pp_status s = ppi_train_view_open(&t->view, &q);
+    ppi_buf_free(&board);
+    t->state.obs = t->view.obs;
+    job->sampler_options.view = t->view.frames;
+    return s;
 }
 
 static pp_status make_agent(trainer *t) {
     ppi_train_job *job = t->job;
     const pp_dataset_info *info = ppi_dataset_info(t->datasets[0]);
-    t->state.obs = ppi_obs_spec_of(info->height, info->width, info->channels);
     t->state.policy =
         ppi_dtype_is_bf16(job->run.dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32;
     const ppi_agent_config cfg = {
@@ -88,6 +121,8 @@ static pp_status make_agent(trainer *t) {
         .size = job->run.model,
         .options = job->method_options,
         .obs = t->state.obs,
+        .actions = t->state.actions,
+        .env = env_of_data(t),
         .seed = (uint64_t)job->run.seed,
         .policy = t->state.policy,
         .threads = ppi_thread_count(job->run.threads),
@@ -121,6 +156,14 @@ static pp_status make_sampler(trainer *t) {
         const ppi_sampler_game_info *game = ppi_sampler_game(t->sampler, i);
         snprintf(t->state.games[i], sizeof t->state.games[i], "%.63s", game->env);
         t->state.game_return[i] = game->mean_return;
+        t->state.board[i][0] = game->info.height;
+        t->state.board[i][1] = game->info.width;
+        t->state.board[i][2] = game->info.channels;
+    }
+    if (t->state.histories) {
+        PPI_TRY(ppi_trained_on_make(&t->trained_on, t->datasets, t->n_datasets, t->sampler,
+                                    t->state.obs.view));
+        t->state.trained_on = &t->trained_on;
     }
     PPI_TRY(find_frame_skips(t));
     return ppi_batch_alloc(&t->batch, job->run.batch, job->sampler_options.window, &t->state.obs);
@@ -176,6 +219,18 @@ static pp_status resume_state(trainer *t, const ppi_checkpoint *ck) {
     return PP_OK;
 }
 
+/* Evaluations play the games of the data, each once, unless others are named. */
+static pp_status prepare_evaluations(const trainer *t) {
+    ppi_buf games = {0};
+    for (int i = 0; i < ppi_sampler_game_count(t->sampler); i++) {
+        ppi_buf_printf(&games, "%s%s", i > 0 ? "," : "", ppi_sampler_game(t->sampler, i)->env);
+    }
+    pp_status s = games.failed;
+    if (s == PP_OK) s = ppi_train_eval_prepare(t->job->set, t->job->method, ppi_buf_text(&games));
+    ppi_buf_free(&games);
+    return s;
+}
+
 static pp_status load_parts(trainer *t, const ppi_checkpoint *ck, bool resumed) {
     const ppi_train_options *run = &t->job->run;
     PPI_TRY(ppi_train_job_resolve(t->job));
@@ -184,13 +239,14 @@ static pp_status load_parts(trainer *t, const ppi_checkpoint *ck, bool resumed) 
         ppi_run_dir_default(t->run_dir, sizeof t->run_dir, env_of_data(t), t->job->method->name,
                             run->seed);
     }
+    PPI_TRY(choose_view(t, resumed ? &ck->state.obs : NULL));
     PPI_TRY(make_agent(t));
     PPI_TRY(make_sampler(t));
     PPI_TRY(ppi_agent_train_setup(t->agent, run->batch, run->steps));
     if (resumed) PPI_TRY(resume_state(t, ck));
     t->state.seed = (uint64_t)run->seed;
     t->state.parameters = ppi_agent_params(t->agent)->n_real;
-    return ppi_train_eval_prepare(t->job, t->sampler);
+    return prepare_evaluations(t);
 }
 
 /* Everything a run needs, short of its folder. */
@@ -211,7 +267,8 @@ static pp_status load_all(trainer *t) {
 }
 
 static pp_status open_folder(trainer *t) {
-    PPI_TRY(ppi_runlog_open(&t->log, t->run_dir, t->first, t->same_run && eval_due(t)));
+    PPI_TRY(ppi_runlog_open(&t->log, t->run_dir, t->first,
+                            t->same_run && eval_due(t) ? PPI_EVAL_TAG : NULL));
     PPI_TRY(ppi_runlog_config(t->run_dir, t->job->set));
     PPI_TRY(ppi_runlog_version(t->run_dir, t->job->command));
     return ppi_sampler_prefetch(t->sampler, t->batch.B);
@@ -229,12 +286,21 @@ static void describe(char *text, size_t size, const trainer *t) {
              ppi_thread_count(run->threads), t->first, run->steps);
 }
 
+static pp_status describe_histories(const trainer *t) {
+    ppi_buf text = {0};
+    pp_status s = ppi_train_histories_text(&text, t->sampler, t->batch.T);
+    if (s == PP_OK) s = ppi_runlog_line(t->log, "%s", ppi_buf_text(&text));
+    ppi_buf_free(&text);
+    return s;
+}
+
 static pp_status prepare(trainer *t) {
     char text[DESCRIPTION_SIZE];
     PPI_TRY(load_all(t));
     PPI_TRY(open_folder(t));
     describe(text, sizeof text, t);
-    return ppi_runlog_line(t->log, "%s", text);
+    PPI_TRY(ppi_runlog_line(t->log, "%s", text));
+    return t->state.histories ? describe_histories(t) : PP_OK;
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -282,20 +348,19 @@ static void count_data(trainer *t) {
     }
 }
 
-/* Plays the checkpoint of this step; `best` names it from now on when none before scored as much.
-   The score is in the state of the checkpoints after it. */
+/* Plays the checkpoint of this step; the best score is in the state of the checkpoints after it. */
 static pp_status evaluate(trainer *t) {
     const double begin = ppi_clock_seconds();
-    double score = NAN;
+    const ppi_train_eval_run run = {.method = t->job->method,
+                                    .set = t->job->set,
+                                    .run_dir = t->run_dir,
+                                    .tag = PPI_EVAL_TAG,
+                                    .log = t->log};
     ppi_checkpoint_state state = t->state;
     state.wall += elapsed(t);
-    PPI_TRY(ppi_train_eval(&score, t->job, t->run_dir, t->checkpoint, &state, t->log));
+    PPI_TRY(ppi_train_eval(&run, t->checkpoint, &state, &t->state.best_score, &t->state.best_step));
     t->evaluating += ppi_clock_seconds() - begin;
-    if (!isfinite(score) || score <= t->state.best_score) return PP_OK;
-    PPI_TRY(ppi_checkpoint_mark_best(t->run_dir, t->state.step));
-    t->state.best_score = score;
-    t->state.best_step = t->state.step;
-    return ppi_runlog_line(t->log, "best checkpoint is step %" PRId64, t->state.step);
+    return PP_OK;
 }
 
 static pp_status one_step(trainer *t) {
@@ -358,8 +423,10 @@ static pp_status loop(trainer *t) {
 
 static void release(trainer *t) {
     ppi_sampler_destroy(t->sampler);
+    ppi_train_view_free(&t->view);
     ppi_batch_free(&t->batch);
     ppi_free(t->frame_skip);
+    ppi_trained_on_free(&t->trained_on);
     if (t->agent != NULL) ppi_agent_destroy(t->agent);
     if (t->datasets != NULL) ppi_dataset_close_list(t->datasets, t->n_datasets);
 }
@@ -406,6 +473,10 @@ pp_status ppi_train_check(ppi_train_job *job, ppi_buf *report) {
     if (s == PP_OK) {
         describe(text, sizeof text, t);
         s = ppi_buf_printf(report, "%s, run folder %s\n", text, t->run_dir);
+        if (s == PP_OK && t->state.histories) {
+            s = ppi_train_histories_text(report, t->sampler, t->batch.T);
+            ppi_buf_append_char(report, '\n');
+        }
     }
     release(t);
     ppi_free(t);

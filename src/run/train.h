@@ -20,6 +20,7 @@ typedef struct ppi_train_options {
     char method[32];          /* set by ppi_train_job_create, shown in the resolved options */
     char model[32];           /* --model: size, "small" */
     char data[8192];          /* --data: folders, Minari ids, globs; comma list */
+    char data_view[16];       /* --data.view: what the agent sees of the data */
     char env[64];             /* --env: refused, for methods that learn from games */
     int64_t steps;            /* --steps: update steps */
     int64_t batch;            /* --batch: windows per step */
@@ -35,6 +36,8 @@ typedef struct ppi_train_options {
     char eval_env[8192];      /* --eval.env: ids or sets; empty = the games of the data */
     int64_t eval_episodes;    /* --eval.episodes of each game */
     int64_t eval_seed;        /* --eval.seed: episode e is played with seed + e */
+    int64_t eval_runs;        /* --eval.runs, for agents that learn in context */
+    int eval_tasks;           /* --eval.tasks auto|held|train|test, for these */
 } ppi_train_options;
 extern const ppi_option_table ppi_train_option_table;
 

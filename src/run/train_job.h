@@ -19,13 +19,14 @@ struct ppi_train_job {
     const char *command; /* borrowed, may be NULL */
 };
 
-/* Settles eval.env (empty = the games of the data) and checks it; nothing without eval.every. */
-pp_status ppi_train_eval_prepare(ppi_train_job *job, const ppi_sampler *sampler);
-/* Plays a checkpoint of this run under the run's options, writes <run>/eval/step_N.json and logs
-   the figures. *score compares evaluations of the run, see ppi_eval_score. */
-pp_status ppi_train_eval(double *score, const ppi_train_job *job, const char *run_dir,
-                         const char *checkpoint, const ppi_checkpoint_state *state,
-                         ppi_runlog *log);
+/* train_histories.c, for methods that learn from learning histories. What the agent sees of the
+   datasets and what it chooses among; settles data.view and tells the sampler. PP_ERR_ARGUMENT: a
+   dataset without histories, a view that is no part of the stored one; PP_ERR_SHAPE: histories of
+   different spaces. */
+pp_status ppi_train_histories_specs(ppi_train_job *job, ppi_dataset *const *datasets, int count,
+                                    ppi_obs_spec *obs, ppi_action_spec *actions);
+/* A line for each environment: histories, tasks, windows, what was left out and why. */
+pp_status ppi_train_histories_text(ppi_buf *out, const ppi_sampler *sampler, int64_t window);
 
 /* Memory of one batch for an agent; the arrays are released by ppi_batch_free. */
 pp_status ppi_batch_alloc(ppi_batch *out, int64_t batch, int64_t window, const ppi_obs_spec *obs);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "run/train.h"
 #include "run/train_job.h"
+#include "run/method_options.h"
 #include "run/option_rows.h"
 
 #define FIELD(name) offsetof(ppi_train_options, name)
@@ -29,7 +30,18 @@ static const ppi_option rows[] = {
      .offset = FIELD(data),
      .size = 8192,
      .def = "",
-     .help = "Datasets: folders, Minari ids or globs, separated by commas."},
+     .help =
+         "Datasets: folders, Minari ids or globs, separated by commas; a set such as @arcade5 in a "
+         "path stands for each of its games."},
+    {.name = "data.view",
+     .type = PPI_OPT_STR,
+     .offset = FIELD(data_view),
+     .size = 16,
+     .def = "",
+     .help = "What an agent sees of stored observations: grey84 paints planes of arcade games; of "
+             "cells a view whose components the stored one begins with. Empty: as stored, cells in "
+             "the environment's first view where that fits, so that a source's key bit stays its "
+             "own."},
     {.name = "env",
      .type = PPI_OPT_STR,
      .offset = FIELD(env),
@@ -89,35 +101,7 @@ static const ppi_option rows[] = {
      .min = 1,
      .max = 1e9,
      .help = "Updates between rows of the logs."},
-    {.name = "eval.every",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(eval_every),
-     .def = "0",
-     .min = 0,
-     .max = 1e12,
-     .help = "Updates between evaluations, each of a checkpoint written for it; 0 makes none."},
-    {.name = "eval.env",
-     .type = PPI_OPT_STR,
-     .offset = FIELD(eval_env),
-     .size = 8192,
-     .def = "",
-     .help = "Environments the evaluations play: ids or sets, separated by commas; empty takes the "
-             "games of the data."},
-    {.name = "eval.episodes",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(eval_episodes),
-     .def = "16",
-     .min = 1,
-     .max = 1e7,
-     .help = "Episodes of each game in an evaluation."},
-    {.name = "eval.seed",
-     .type = PPI_OPT_I64,
-     .offset = FIELD(eval_seed),
-     .def = "1000000",
-     .min = 0,
-     .max = 9e15,
-     .help = "Episode e of an evaluation is played with seed + e; the default keeps clear of the "
-             "seeds of `eval`."},
+    PPI_ROWS_EVAL("Updates", "the games of the data"),
 };
 const ppi_option_table ppi_train_option_table = {"run", rows, (int)(sizeof rows / sizeof rows[0])};
 
@@ -135,7 +119,8 @@ static pp_status bind(ppi_train_job *job) {
     PPI_TRY(ppi_options_bind(job->set, &ppi_train_option_table, &job->run));
     PPI_TRY(ppi_options_bind(job->set, &ppi_sampler_option_table, &job->sampler_options));
     PPI_TRY(ppi_options_bind(job->set, &ppi_env_option_table, &job->env));
-    return ppi_method_bind(job->method, job->set, job->method_options);
+    PPI_TRY(ppi_method_options_new(&job->method_options, job->method, job->set));
+    return ppi_options_set(job->set, "method", job->method->name, "command line");
 }
 
 pp_status ppi_train_job_create(ppi_train_job **out, const char *method) {
@@ -151,9 +136,7 @@ pp_status ppi_train_job_create(ppi_train_job **out, const char *method) {
     if (job == NULL) return ppi_oom("a training job");
     job->method = found;
     ppi_sampler_options_default(&job->sampler_options);
-    job->method_options = ppi_calloc(1, found->options_size);
-    pp_status s = job->method_options == NULL ? ppi_oom("the method's options") : bind(job);
-    if (s == PP_OK) s = ppi_options_set(job->set, "method", found->name, "command line");
+    const pp_status s = bind(job);
     if (s != PP_OK) {
         ppi_train_job_destroy(job);
         return s;

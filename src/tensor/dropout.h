@@ -25,4 +25,21 @@ static inline void ppi_dropout_words(uint32_t out[4], const uint32_t key[2], uin
     ppi_philox4x32(out, ctr, key);
 }
 
+/* ATTENTION drops probabilities by half words. Those of a query row lie in the blocks from this one on: key k has half
+   k % 2 (0: the lower) of word k / 2 % 4 of block k / 8. `head`: batch element times heads plus head; `row`: position
+   of the query, whatever rows are computed. */
+static inline uint64_t ppi_attention_dropout_block(int64_t head, int64_t row, int64_t keys) {
+    return (uint64_t)head << 32 | (uint64_t)(row * ((keys + 7) / 8));
+}
+
+/* Smallest half that is kept; what is kept is multiplied by 65536 / (65536 - that). */
+static inline uint32_t ppi_attention_dropout_threshold(float p) {
+    const uint32_t t = (uint32_t)((double)p * 65536.0 + 0.5);
+    return t < 65535 ? t : 65535;
+}
+
+static inline float ppi_attention_dropout_gain(float p) {
+    return (float)(65536.0 / (65536.0 - (double)ppi_attention_dropout_threshold(p)));
+}
+
 #endif

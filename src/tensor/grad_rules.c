@@ -109,6 +109,14 @@ static void ppi_grad_layer_norm(ppi_graph *g, const ppi_node *n, const ppi_value
     for (int i = 0; i < 3; i++) dx[i] = need[i] ? out[i] : PPI_NONE;
 }
 
+static void ppi_grad_batch_norm(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
+    const bool given = n->n_in > 3;
+    const ppi_value in[5] = {dy[0], n->in[0], n->in[1], given ? n->in[3] : n->out[1], given ? n->in[4] : n->out[2]};
+    ppi_value out[PPI_MAX_OUTPUTS];
+    if (ppi_node_add(g, PPI_OP_BATCH_NORM_GRAD, 5, in, &n->params, NULL, out) != PP_OK) return;
+    for (int i = 0; i < 3; i++) dx[i] = need[i] ? out[i] : PPI_NONE;
+}
+
 static void ppi_grad_softmax(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
     (void)need;
     dx[0] = one(g, PPI_OP_SOFTMAX_GRAD, 2, (ppi_value[]){dy[0], n->out[0]}, NULL, NULL);
@@ -120,9 +128,9 @@ static void ppi_grad_log_softmax(ppi_graph *g, const ppi_node *n, const ppi_valu
 }
 
 static void ppi_grad_attention(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
-    const ppi_value in[6] = {dy[0], n->in[0], n->in[1], n->in[2], n->out[0], n->out[1]};
+    const ppi_value in[7] = {dy[0], n->in[0], n->in[1], n->in[2], n->out[0], n->out[1], n->in[3]};
     ppi_value out[PPI_MAX_OUTPUTS];
-    if (ppi_node_add(g, PPI_OP_ATTENTION_GRAD, 6, in, &n->params, NULL, out) != PP_OK) return;
+    if (ppi_node_add(g, PPI_OP_ATTENTION_GRAD, n->n_in > 3 ? 7 : 6, in, &n->params, NULL, out) != PP_OK) return;
     for (int i = 0; i < 3; i++) dx[i] = need[i] ? out[i] : PPI_NONE;
 }
 
@@ -133,7 +141,7 @@ static void ppi_grad_embedding(ppi_graph *g, const ppi_node *n, const ppi_value 
 
 static void ppi_grad_cross_entropy(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {
     const ppi_value in[4] = {dy[0], n->in[0], n->in[1], n->out[1]};
-    if (need[0]) dx[0] = one(g, PPI_OP_CROSS_ENTROPY_GRAD, 4, in, NULL, NULL);
+    if (need[0]) dx[0] = one(g, PPI_OP_CROSS_ENTROPY_GRAD, 4, in, &n->params, NULL);
 }
 
 static void ppi_grad_dropout(ppi_graph *g, const ppi_node *n, const ppi_value *dy, const bool *need, ppi_value *dx) {

@@ -390,13 +390,47 @@ ppi_value ppi_layer_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value of
     return one(g, PPI_OP_LAYER_NORM, 3, (ppi_value[]){x, gain, offset}, &(ppi_op_params){.norm = {eps}}, NULL);
 }
 
+ppi_value ppi_batch_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value offset, float eps, ppi_value *mean, ppi_value *var) {
+    ppi_value out[PPI_MAX_OUTPUTS] = {PPI_NONE, PPI_NONE, PPI_NONE};
+    (void)ppi_node_add(g, PPI_OP_BATCH_NORM, 3, (ppi_value[]){x, gain, offset}, &(ppi_op_params){.norm = {.eps = eps}}, NULL, out);
+    if (mean) *mean = out[1];
+    if (var) *var = out[2];
+    return out[0];
+}
+
+ppi_value ppi_batch_norm_with(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value offset, ppi_value mean, ppi_value var, float eps) {
+    return one(g, PPI_OP_BATCH_NORM, 5, (ppi_value[]){x, gain, offset, mean, var}, &(ppi_op_params){.norm = {.eps = eps}}, NULL);
+}
+
+void ppi_running_mean(ppi_graph *g, const char *name, ppi_value v, ppi_init init, float decay) {
+    const ppi_value_info *info = info_of(g, v);
+    if (!info) return;
+    int index = -1;
+    pp_status s = g->params ? PP_OK : ppi_fail(PP_ERR_ARGUMENT, "running mean \"%s\" in a graph without parameters", name);
+    if (s == PP_OK && (info->roles != PPI_VALUE_TEMP || info->dtype != PPI_F32)) {
+        s = ppi_fail(PP_ERR_ARGUMENT, "running mean \"%s\" of %s, expected an f32 result of an op that nothing else keeps", name, info->name);
+    }
+    if (s == PP_OK) s = ppi_params_add_running(g->params, name, &info->shape, init, decay, &index);
+    if (s != PP_OK) {
+        (void)ppi_graph_fail(g, s);
+        return;
+    }
+    ppi_graph_mark(g, v, PPI_VALUE_PARAM_GRAD, index);
+}
+
 ppi_value ppi_softmax(ppi_graph *g, ppi_value x) { return unary(g, PPI_OP_SOFTMAX, x, NULL, NULL); }
 ppi_value ppi_log_softmax(ppi_graph *g, ppi_value x) { return unary(g, PPI_OP_LOG_SOFTMAX, x, NULL, NULL); }
 
-ppi_value ppi_attention(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask) {
-    ppi_op_params p = {.attention = {heads, scale, {.kind = PPI_MASK_FULL, .drop_slot = -1}}};
+ppi_value ppi_attention_blocked(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask,
+                                ppi_value blocked, float dropout) {
+    ppi_op_params p = {.attention = {.heads = heads, .scale = scale, .mask = {.kind = PPI_MASK_FULL, .drop_slot = -1}, .dropout = dropout}};
     if (mask) p.attention.mask = *mask;
-    return one(g, PPI_OP_ATTENTION, 3, (ppi_value[]){q, k, v}, &p, NULL);
+    if (dropout != 0.0f) p.attention.site = g->n_sites++;
+    return one(g, PPI_OP_ATTENTION, blocked == PPI_NONE ? 3 : 4, (ppi_value[]){q, k, v, blocked}, &p, NULL);
+}
+
+ppi_value ppi_attention(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask) {
+    return ppi_attention_blocked(g, q, k, v, heads, scale, mask, PPI_NONE, 0.0f);
 }
 
 ppi_value ppi_embedding(ppi_graph *g, ppi_value table, ppi_value ids) {
@@ -405,6 +439,10 @@ ppi_value ppi_embedding(ppi_graph *g, ppi_value table, ppi_value ids) {
 
 ppi_value ppi_cross_entropy(ppi_graph *g, ppi_value logits, ppi_value targets) {
     return one(g, PPI_OP_CROSS_ENTROPY, 2, (ppi_value[]){logits, targets}, NULL, NULL);
+}
+
+ppi_value ppi_cross_entropy_smooth(ppi_graph *g, ppi_value logits, ppi_value targets, float smoothing) {
+    return one(g, PPI_OP_CROSS_ENTROPY, 2, (ppi_value[]){logits, targets}, &(ppi_op_params){.cross_entropy = {smoothing}}, NULL);
 }
 
 ppi_value ppi_dropout(ppi_graph *g, ppi_value x, float p) {

@@ -86,11 +86,25 @@ ppi_value ppi_linear(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, ppi_ac
 ppi_value ppi_matmul(ppi_graph *g, ppi_value a, ppi_value b, bool trans_a, bool trans_b);
 ppi_value ppi_activation(ppi_graph *g, ppi_value x, ppi_act act);
 ppi_value ppi_layer_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value offset, float eps);
+/* Over all rows of x [...,C] with the moments of the batch; mean and var [C] (biased) may be NULL. No gradient goes
+   through them. */
+ppi_value ppi_batch_norm(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value offset, float eps, ppi_value *mean, ppi_value *var);
+/* With the moments given, to which no gradient goes. */
+ppi_value ppi_batch_norm_with(ppi_graph *g, ppi_value x, ppi_value gain, ppi_value offset, ppi_value mean, ppi_value var, float eps);
+/* After every run of the graph's plan, the optimiser's step moves the parameter `name` towards v: a running mean with
+   zero debiasing, weight (1 - decay) / (1 - decay^t) at step t = 1, 2, ... (ppi_params_add_running). */
+void ppi_running_mean(ppi_graph *g, const char *name, ppi_value v, ppi_init init, float decay);
 ppi_value ppi_softmax(ppi_graph *g, ppi_value x);
 ppi_value ppi_log_softmax(ppi_graph *g, ppi_value x);
 ppi_value ppi_attention(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask);
+/* The same with blocked u8 [B,Nk] (PPI_NONE: none), which hides keys from every query but that of the same position
+   (q_offset + row), and with dropout of the probabilities, 0 <= dropout < 1; each call is a new site. */
+ppi_value ppi_attention_blocked(ppi_graph *g, ppi_value q, ppi_value k, ppi_value v, int heads, float scale, const ppi_mask *mask,
+                                ppi_value blocked, float dropout);
 ppi_value ppi_embedding(ppi_graph *g, ppi_value table, ppi_value ids);
 ppi_value ppi_cross_entropy(ppi_graph *g, ppi_value logits, ppi_value targets); /* -> [N] */
+/* Targets i32 [N], each spread: 1 - smoothing on its class, smoothing / C on every class. 0 <= smoothing < 1. -> [N] */
+ppi_value ppi_cross_entropy_smooth(ppi_graph *g, ppi_value logits, ppi_value targets, float smoothing);
 ppi_value ppi_dropout(ppi_graph *g, ppi_value x, float p); /* p = 0 returns x; each call is a new site */
 ppi_value ppi_conv2d(ppi_graph *g, ppi_value x, ppi_value w, ppi_value b, int stride, int pad, ppi_act act);
 /* The same with SAME padding: ceil(H / stride) by ceil(W / stride) results, the odd zero row at the end. */

@@ -172,11 +172,14 @@ static pp_status ppi_infer_broadcast(ppi_infer *s) {
     return PP_OK;
 }
 
+static pp_status check_probability(const char *what, float p) {
+    if (p >= 0.0f && p < 1.0f) return PP_OK;
+    return ppi_fail(PP_ERR_ARGUMENT, "%s is %g, expected 0 <= p < 1", what, (double)p);
+}
+
 static pp_status ppi_infer_same(ppi_infer *s) {
     PPI_TRY(need_float(s, 0, 1));
-    if (s->op == PPI_OP_DROPOUT && !(s->params->dropout.p >= 0.0f && s->params->dropout.p < 1.0f)) {
-        return ppi_fail(PP_ERR_ARGUMENT, "dropout probability is %g, expected 0 <= p < 1", (double)s->params->dropout.p);
-    }
+    if (s->op == PPI_OP_DROPOUT) PPI_TRY(check_probability("dropout probability", s->params->dropout.p));
     s->shape[0] = *shape_in(s, 0);
     s->dtype[0] = s->in[0]->dtype;
     return PP_OK;
@@ -276,11 +279,43 @@ static pp_status ppi_infer_layer_norm_grad(ppi_infer *s) {
     return PP_OK;
 }
 
-static pp_status check_attention(ppi_infer *s, int first) {
+static bool is_columns(const ppi_infer *s, int from, int to, int64_t c) {
+    for (int i = from; i < to; i++) {
+        if (shape_in(s, i)->ndim != 1 || shape_in(s, i)->dim[0] != c) return false;
+    }
+    return true;
+}
+
+static void batch_norm_outputs(ppi_infer *s, const ppi_shape *x) {
+    s->shape[0] = *x;
+    s->shape[1] = ppi_shape1(last_dim(x));
+    s->shape[2] = s->shape[1];
+    for (int i = 0; i < 3; i++) s->dtype[i] = PPI_F32;
+}
+
+static pp_status ppi_infer_batch_norm(ppi_infer *s) {
+    PPI_TRY(need_float(s, 0, s->n_in));
+    const ppi_shape *x = shape_in(s, 0);
+    if (s->n_in == 4 || !is_columns(s, 1, s->n_in, last_dim(x))) return bad(s, "x [...,C], gain and offset [C], no or both moments [C]");
+    s->params->norm.given = s->n_in > 3;
+    batch_norm_outputs(s, x);
+    return PP_OK;
+}
+
+static pp_status ppi_infer_batch_norm_grad(ppi_infer *s) {
+    PPI_TRY(need_float(s, 0, 5));
+    const ppi_shape *x = shape_in(s, 1);
+    if (!ppi_shape_equal(shape_in(s, 0), x) || !is_columns(s, 2, 5, last_dim(x))) return bad(s, "dy and x of one shape, gain, mean and variance [C]");
+    batch_norm_outputs(s, x);
+    return PP_OK;
+}
+
+/* `first`: the query operand; `blocked`: the operand of blocked keys, where there is one. */
+static pp_status check_attention(ppi_infer *s, int first, int blocked) {
     const ppi_shape *q = shape_in(s, first);
     const ppi_shape *k = shape_in(s, first + 1);
     const ppi_shape *v = shape_in(s, first + 2);
-    PPI_TRY(need_float(s, 0, s->n_in));
+    PPI_TRY(need_float(s, 0, blocked < s->n_in ? blocked : s->n_in));
     if (q->ndim != 3 || k->ndim != 3 || !ppi_shape_equal(k, v) || q->dim[0] != k->dim[0] || q->dim[2] != k->dim[2]) {
         return bad(s, "q [B,Nq,D], k and v [B,Nk,D]");
     }
@@ -289,12 +324,19 @@ static pp_status check_attention(ppi_infer *s, int first) {
         return ppi_fail(PP_ERR_SHAPE, "attention: width %lld is not a multiple of %d heads", (long long)q->dim[2], heads);
     }
     const ppi_mask *m = &s->params->attention.mask;
+    if (blocked < s->n_in) {
+        const ppi_shape *b = shape_in(s, blocked);
+        if (s->in[blocked]->dtype != PPI_U8 || b->ndim != 2 || b->dim[0] != k->dim[0] || b->dim[1] != k->dim[1]) {
+            return bad(s, "blocked keys u8 [B,Nk]");
+        }
+    }
+    PPI_TRY(check_probability("attention: dropout probability", s->params->attention.dropout));
     if (m->kind == PPI_MASK_BLOCK_CAUSAL && m->stride < 1) return ppi_fail(PP_ERR_ARGUMENT, "attention: block mask with stride %d", m->stride);
     return PP_OK;
 }
 
 static pp_status ppi_infer_attention(ppi_infer *s) {
-    PPI_TRY(check_attention(s, 0));
+    PPI_TRY(check_attention(s, 0, 3));
     const ppi_shape *q = shape_in(s, 0);
     s->shape[0] = *q;
     s->shape[1] = ppi_shape3(q->dim[0], s->params->attention.heads, q->dim[1]);
@@ -304,7 +346,7 @@ static pp_status ppi_infer_attention(ppi_infer *s) {
 }
 
 static pp_status ppi_infer_attention_grad(ppi_infer *s) {
-    PPI_TRY(check_attention(s, 1));
+    PPI_TRY(check_attention(s, 1, 6));
     if (!ppi_shape_equal(shape_in(s, 0), shape_in(s, 1)) || !ppi_shape_equal(shape_in(s, 4), shape_in(s, 1))) {
         return bad(s, "dy and y of q's shape");
     }
@@ -346,6 +388,8 @@ static pp_status ppi_infer_cross_entropy(ppi_infer *s) {
     const ppi_shape *logits = shape_in(s, 0);
     PPI_TRY(need_float(s, 0, 1));
     if (logits->ndim != 2 || !targets_fit(s->in[1], logits)) return bad(s, "logits [N,C] and targets i32 [N] or f32 [N,C]");
+    PPI_TRY(check_probability("cross_entropy: label smoothing", s->params->cross_entropy.smoothing));
+    if (s->params->cross_entropy.smoothing > 0.0f && s->in[1]->dtype != PPI_I32) return bad(s, "targets i32 [N] to smooth");
     for (int i = 0; i < 2; i++) {
         s->shape[i] = ppi_shape1(logits->dim[0]);
         s->dtype[i] = PPI_F32;

@@ -15,14 +15,15 @@ typedef struct ppi_optim_options {
     double lr;          /* optim.lr, peak */
     double beta1, beta2, eps, weight_decay;
     double clip;        /* optim.clip: global norm, 0 = off */
-    int64_t warmup;     /* optim.warmup: linear from 0, steps */
+    int64_t warmup;     /* optim.warmup: linear from warmup_start, steps */
+    double warmup_start; /* optim.warmup-start: learning rate before the first update */
     int schedule;       /* optim.schedule after warm-up */
     double final_ratio; /* optim.final-ratio: lr at the end / peak */
     int64_t total_steps; /* set by the training loop */
 } ppi_optim_options;
 extern const ppi_option_table ppi_optim_option_table;
 
-/* Learning rate of update number `step` (0-based): lr * min(1, (step+1)/warmup) during warm-up. */
+/* Learning rate of update number `step` (0-based): start + (lr - start) * (step+1)/warmup during warm-up. */
 double ppi_optim_lr(const ppi_optim_options *o, int64_t step);
 /* One update of all parameters from params->grad (SLOTS allocated; slot[0] = m, slot[1] = v). `step` is 0-based;
    bias correction uses step+1. Returns the gradient norm before clipping. A gradient that is not finite changes

@@ -66,6 +66,16 @@ pp_status ppi_params_add(ppi_params *p, const char *name, const ppi_shape *shape
     return PP_OK;
 }
 
+pp_status ppi_params_add_running(ppi_params *p, const char *name, const ppi_shape *shape, ppi_init init, float decay, int *index) {
+    if (!(decay >= 0.0f && decay < 1.0f)) {
+        return ppi_fail(PP_ERR_ARGUMENT, "running mean \"%s\": decay is %g, expected 0 <= decay < 1", name, (double)decay);
+    }
+    PPI_TRY(ppi_params_add(p, name, shape, init, PPI_GROUP_RUNNING, index));
+    p->item[*index].group = PPI_GROUP_RUNNING;
+    p->item[*index].running_decay = decay;
+    return PP_OK;
+}
+
 /* Allocates a block when it is not there yet. */
 static pp_status block(void **memory, int64_t elements, size_t size, const char *what) {
     if (*memory) return PP_OK;
@@ -117,14 +127,35 @@ static double normal_at(const uint32_t key[2], uint32_t hash_high, int64_t i, ui
     return sqrt(-2.0 * log(u1)) * cos(6.283185307179586476925 * u2);
 }
 
+static void init_key(const ppi_param *t, uint64_t seed, uint32_t key[2]) {
+    key[0] = (uint32_t)seed ^ (uint32_t)name_hash(t->name);
+    key[1] = (uint32_t)(seed >> 32) ^ ((uint32_t)PPI_RNG_INIT << 24);
+}
+
 static void init_normal(float *x, const ppi_param *t, uint64_t seed) {
     const uint64_t hash = name_hash(t->name);
-    const uint32_t key[2] = {(uint32_t)seed ^ (uint32_t)hash, (uint32_t)(seed >> 32) ^ ((uint32_t)PPI_RNG_INIT << 24)};
+    uint32_t key[2];
+    init_key(t, seed, key);
     const bool truncate = t->init.kind == PPI_INIT_TRUNC_NORMAL;
     for (int64_t i = 0; i < t->count; i++) {
         double z = normal_at(key, (uint32_t)(hash >> 32), i, 0);
         for (uint32_t attempt = 1; truncate && fabs(z) > 2.0; attempt++) z = normal_at(key, (uint32_t)(hash >> 32), i, attempt);
         x[i] = (float)(z * (double)t->init.sigma);
+    }
+}
+
+/* Normal numbers d and columns + d of the table's stream make frequency and phase of column d. */
+static void init_smooth(float *x, const ppi_param *t, uint64_t seed) {
+    const uint32_t high = (uint32_t)(name_hash(t->name) >> 32);
+    const int64_t columns = t->shape.dim[t->shape.ndim - 1];
+    uint32_t key[2];
+    init_key(t, seed, key);
+    for (int64_t d = 0; d < columns; d++) {
+        const double frequency = normal_at(key, high, d, 0) / PPI_SMOOTH_ROWS;
+        /* the normal's distribution function makes it uniform */
+        const double phase = M_PI * (1.0 + erf(normal_at(key, high, columns + d, 0) / sqrt(2.0)));
+        for (int64_t i = d, row = 0; i < t->count; i += columns, row++)
+            x[i] = (float)(sqrt(2.0) * (double)t->init.sigma * cos(frequency * (double)row + phase));
     }
 }
 
@@ -135,6 +166,10 @@ void ppi_params_init(ppi_params *p, uint64_t seed) {
         float *x = p->master + t->offset;
         if (t->init.kind == PPI_INIT_NORMAL || t->init.kind == PPI_INIT_TRUNC_NORMAL) {
             init_normal(x, t, seed);
+            continue;
+        }
+        if (t->init.kind == PPI_INIT_SMOOTH) {
+            init_smooth(x, t, seed);
             continue;
         }
         for (int64_t i = 0; i < t->count; i++) x[i] = t->init.kind == PPI_INIT_ONE ? 1.0f : 0.0f;

@@ -10,20 +10,30 @@ typedef enum ppi_init_kind {
     PPI_INIT_ZERO,
     PPI_INIT_ONE,
     PPI_INIT_NORMAL,      /* plain normal, standard deviation sigma */
-    PPI_INIT_TRUNC_NORMAL /* normal of deviation sigma, redrawn outside +-2 sigma */
+    PPI_INIT_TRUNC_NORMAL, /* normal of deviation sigma, redrawn outside +-2 sigma */
+    /* A table [V,D] whose rows change smoothly from one to the next: column d of row v is
+       sqrt(2) sigma cos(w_d v + b_d), w_d normal of deviation 1/PPI_SMOOTH_ROWS, b_d uniform on the
+       circle (random Fourier features, Rahimi and Recht 2007). Deviation sigma over the columns. */
+    PPI_INIT_SMOOTH
 } ppi_init_kind;
+
+#define PPI_SMOOTH_ROWS 3 /* rows over which a smooth table decorrelates */
 
 typedef struct ppi_init {
     ppi_init_kind kind;
     float sigma;
 } ppi_init;
 
+/* A parameter that is not trained: its part of the gradient block holds the value of which it is a running mean. */
+enum { PPI_GROUP_RUNNING = 2 };
+
 typedef struct ppi_param {
     char name[96];
     ppi_shape shape;
     int64_t offset; /* elements into every block; a multiple of 16 */
     int64_t count;
-    int group; /* optimiser group: 0 by default, 1 = no weight decay */
+    int group; /* optimiser group: 0 by default, 1 = no weight decay, PPI_GROUP_RUNNING */
+    float running_decay; /* of PPI_GROUP_RUNNING */
     ppi_init init;
 } ppi_param;
 
@@ -47,6 +57,8 @@ void ppi_params_destroy(ppi_params *p);
 /* Registers a tensor, or finds the one already there under that name (its shape must agree). Returns its
    index through `index`. PP_ERR_SHAPE on disagreement, PP_ERR_ARGUMENT for a new name after allocation. */
 pp_status ppi_params_add(ppi_params *p, const char *name, const ppi_shape *shape, ppi_init init, int group, int *index);
+/* Registers or finds a running mean, 0 <= decay < 1. As above. */
+pp_status ppi_params_add_running(ppi_params *p, const char *name, const ppi_shape *shape, ppi_init init, float decay, int *index);
 /* Index of a name, or -1. */
 int ppi_params_find(const ppi_params *p, const char *name);
 /* Allocates the blocks (zeroed); may be called again to add roles. */

@@ -99,8 +99,9 @@ typedef union ppi_op_params {
     struct { float alpha; } scale;
     struct { ppi_act act; } act;                                   /* LINEAR, ACT, ACT_GRAD */
     struct { bool trans_a, trans_b; } matmul;
-    struct { float eps; } norm;
-    struct { int heads; float scale; ppi_mask mask; } attention;
+    struct { float eps; bool given; } norm;                        /* given: batch norm with moments that are not those of the batch */
+    struct { int heads; float scale; ppi_mask mask; float dropout; uint32_t site; } attention; /* dropout of the probabilities, 0 = none; site as below */
+    struct { float smoothing; } cross_entropy;                     /* of class targets: (1 - smoothing) one-hot + smoothing / C */
     struct { int64_t rows; } embedding;                            /* rows of the table (for the gradient) */
     struct { float p; uint32_t site; ppi_row_list rows; } dropout; /* site: number of the dropout in its graph; rows: which rows of the
                                                                       tensor that the mask was made for */

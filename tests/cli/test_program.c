@@ -58,6 +58,7 @@ static void help_names_verbs_and_options(void **state) {
     expect(0, "bench --help", "batch");
     expect(0, "data --help", "data show");
     expect(0, "info --help", "--ops");
+    expect(0, "sweep --help", "--jobs");
 }
 
 static void mistakes_get_the_nearest_name(void **state) {
@@ -225,6 +226,30 @@ static void learners_learn_and_play(void **state) {
     expect(0, "play r2/q --env dark/room --gif room.gif --threads 1", "wrote room.gif");
 }
 
+/* A grid over a learner, and what the exit code says of a failing run. */
+static void sweep_runs_a_recipe(void **state) {
+    static const char good[] = "[train]\nmethod = qtable\nenv = dark/room\nsteps = 200\n"
+                               "[grid]\nqtable.lr = 0.1, 0.5\n"
+                               "[eval]\nenv = dark/room\nepisodes = 2\n";
+    static const char bad[] = "[train]\nmethod = qtable\nsteps = 200\n"
+                              "[cell.good]\nenv = dark/room\n[cell.bad]\nenv = dark/hall\n"
+                              "[eval]\nenv = dark/room\nepisodes = 2\n";
+    (void)state;
+    assert_int_equal(ppi_dir_remove("r3"), PP_OK);
+    assert_int_equal(ppi_file_write_atomic("good.ini", good, strlen(good)), PP_OK);
+    assert_int_equal(ppi_file_write_atomic("bad.ini", bad, strlen(bad)), PP_OK);
+    expect(2, "sweep", "sweep needs a recipe");
+    expect(1, "sweep nowhere.ini", "nowhere.ini");
+    expect(2, "sweep good.ini --only lr=0.2", "did you mean");
+    expect(0, "sweep good.ini --out r3 --dry-run", "lr=0.5 seed 1: to be trained for 200\n");
+    assert_false(ppi_dir_exists("r3"));
+    expect(0, "sweep good.ini --out r3 --jobs 2 --threads 1", "[2/2] lr=0.");
+    assert_non_null(strstr(output, "table r3/good.csv, figure r3/good.svg"));
+    expect(0, "sweep good.ini --out r3", "[2/2] lr=0.5 seed 1: 200 updates, mean return");
+    expect(1, "sweep bad.ini --out r3", "1 of 2 runs failed");
+    assert_non_null(strstr(output, "good  1/1"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_names_verbs_and_options),
@@ -234,6 +259,7 @@ int main(void) {
         cmocka_unit_test(whole_path_on_catch),
         cmocka_unit_test(learners_have_their_own_options),
         cmocka_unit_test(learners_learn_and_play),
+        cmocka_unit_test(sweep_runs_a_recipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

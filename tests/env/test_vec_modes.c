@@ -310,14 +310,68 @@ static int setup(void **state) {
     return pp_env_register(&fake_table) == PP_OK ? 0 : -1;
 }
 
+/* An environment changes its task in the midst of things; its outcome of the last step stays, and
+ * the others go on. */
+static void test_set_task(void **state) {
+    (void)state;
+    ppi_vec *vec = make(PPI_AUTORESET_SAME_STEP, 1);
+    step(vec, 1);
+    step(vec, 1);
+    assert_flags(vec, 0, 2, 1, 0);
+    ASSERT_OK(ppi_vec_set_task(vec, 0, 6, 90));
+    assert_int_equal(ppi_vec_spec(vec, 0)->task, 6);
+    assert_flags(vec, 0, 2, 1, 0);
+    assert_int_equal(ppi_vec_final_obs(vec)[3], 0);
+    assert_true(ppi_vec_episode_return(vec)[0] == 3);
+    assert_int_equal(row(vec, 0)[0], 0);
+    assert_int_equal(row(vec, 0)[1], 90);
+    assert_int_equal(row(vec, 0)[3], 6);
+    assert_row(vec, 1, 2, 30, 1);
+    for (int i = 0; i < 8; i++) {
+        step(vec, 1);
+        assert_int_equal(ppi_vec_terminated(vec)[0], i == 7);
+    }
+    assert_int_equal(ppi_vec_episode_length(vec)[0], 8);
+    assert_int_equal(ppi_vec_set_task(vec, N, 0, 0), PP_ERR_ARGUMENT);
+    ppi_vec_destroy(vec);
+}
+
+/* A task that is not there leaves the environment as it was. */
+static void test_set_missing_task(void **state) {
+    (void)state;
+    const char *const ids[1] = {"dark/room"};
+    const uint64_t seed = 3;
+    const int32_t up = 1;
+    const ppi_vec_config config = {.ids = ids, .count = 1, .threads = 1};
+    ppi_vec *vec = NULL;
+    ASSERT_OK(ppi_vec_open(&vec, &config));
+    ASSERT_OK(ppi_vec_reset_all(vec, &seed));
+    ASSERT_OK(ppi_vec_step(vec, &up, NULL));
+    assert_int_equal(ppi_vec_set_task(vec, 0, 81, 3), PP_ERR_ARGUMENT);
+    assert_non_null(strstr(pp_last_error(), "81"));
+    assert_int_equal(row(vec, 0)[0], 3);
+    ASSERT_OK(ppi_vec_step(vec, &up, NULL));
+    assert_int_equal(row(vec, 0)[0], 2);
+    ASSERT_OK(ppi_vec_set_task(vec, 0, 80, 3));
+    assert_int_equal(row(vec, 0)[0], 4);
+    ppi_vec_destroy(vec);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reset),     cmocka_unit_test(test_disabled),
-        cmocka_unit_test(test_next_step), cmocka_unit_test(test_same_step),
-        cmocka_unit_test(test_inactive),  cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_failure),   cmocka_unit_test(test_failing_resets),
-        cmocka_unit_test(test_actions),   cmocka_unit_test(test_states),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_next_step),
+        cmocka_unit_test(test_same_step),
+        cmocka_unit_test(test_inactive),
+        cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_failing_resets),
+        cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_states),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_set_task),
+        cmocka_unit_test(test_set_missing_task),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

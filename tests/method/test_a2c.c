@@ -1,8 +1,10 @@
 /* a2c: losses, gradients and updates against PyTorch (tools/golden_a2c.py) with and without the
    table of all observations, what it reaches in the dark rooms, states that continue a run exactly,
    and what it refuses. */
+#include "method/learner_golden.h"
 #include "method/learner_test.h"
 
+#include "method/explore.h"
 #include "method/online.h"
 #include "model/mgdt_golden.h"
 
@@ -44,8 +46,8 @@ static const int32_t ids[ACTIONS] = {3, 0, 7, 4, 12};
 
 /* The agent of the golden files, ready to learn. */
 static rig golden_rig(const golden_case *g, const char *table) {
-    const char *const options[] = {g->mode,         "a2c.streams=4", "a2c.unroll=6",
-                                   "optim.lr=1e-3", table,           NULL};
+    const char *const options[] = {
+        g->mode, "a2c.streams=4", "a2c.unroll=6", "optim.lr=1e-3", "a2c.bonus=0", table, NULL};
     const rig_config c = {.method = "a2c", .options = options};
     pp_env_spec spec = {
         .obs_type = PP_OBS_CELLS, .obs_h = 1, .obs_w = 1, .obs_c = COMPONENTS, .view = "cells"};
@@ -92,45 +94,12 @@ static void golden_step(rig *r, const golden_case *g, int64_t t) {
     int32_t chosen[STREAMS];
     CHECK_OK(r->learner->act(r->agent, obs, chosen));
     for (int s = 0; s < STREAMS; s++) assert_int_equal(r->legal[s * PP_ENV_ACTIONS + chosen[s]], 1);
-    const ppi_learn_step step = {obs, action, reward, terminated, truncated, next, final};
+    const ppi_learn_step step = {obs, action, reward, terminated, truncated, next, final, NULL};
     CHECK_OK(r->learner->step(r->agent, &step, &r->metrics));
 }
 
-static double figure(const ppi_metrics *m, const char *name) {
-    for (int i = 0; i < m->count; i++) {
-        if (strcmp(m->item[i].name, name) == 0) return m->item[i].value;
-    }
-    fail_msg("no figure %s", name);
-    return 0;
-}
-
-static void check_losses(const ppi_metrics *m, const double *want) {
-    static const char *const names[] = {"losses/total", "losses/policy", "losses/value",
-                                        "charts/entropy"};
-    for (int i = 0; i < 4; i++) {
-        const double got = figure(m, names[i]);
-        if (!(fabs(got - want[i]) <= 1e-4 * (1 + fabs(want[i]))))
-            fail_msg("%s is %.8g, expected %.8g", names[i], got, want[i]);
-    }
-}
-
-static void check_tensors(const ppi_params *p, const float *block, const ppi_safetensors *st,
-                          const char *what) {
-    for (int i = 0; i < p->count; i++) {
-        const ppi_param *t = &p->item[i];
-        const int64_t stride = t->count <= 2048 ? 1 : 7;
-        char name[160];
-        int64_t n = 0;
-        snprintf(name, sizeof name, "%s/%s", what, t->name);
-        const float *want = golden_data(st, name, &n);
-        assert_int_equal(n, (t->count + stride - 1) / stride);
-        float *got = malloc((size_t)n * sizeof *got);
-        for (int64_t k = 0; k < n; k++) got[k] = block[t->offset + k * stride];
-        const double error = golden_error(got, want, n);
-        free(got);
-        if (!(error <= 1e-4)) fail_msg("%s is off by %.3g of its largest element", name, error);
-    }
-}
+static const char *const loss_names[] = {"losses/total", "losses/policy", "losses/value",
+                                         "charts/entropy", NULL};
 
 static void check_golden(const golden_case *g, const char *table) {
     ppi_safetensors *st = golden_open(g->file);
@@ -142,7 +111,7 @@ static void check_golden(const golden_case *g, const char *table) {
         const int64_t updates = (t + 1) / UNROLL * g->updates_each;
         assert_int_equal(r.learner->updates(r.agent), updates);
         if ((t + 1) % UNROLL != 0) continue;
-        check_losses(&r.metrics, losses + (updates - 1) * 4);
+        check_losses(&r.metrics, loss_names, losses + (updates - 1) * 4);
         if (updates == 1) check_tensors(p, p->grad, st, "grad");
     }
     check_tensors(p, p->master, st, "param");
@@ -260,6 +229,32 @@ static void default_unroll(void **state) {
     }
 }
 
+/* Where no reward is found, what was seldom seen is worth something, and less each time. */
+static void seldom_seen_pays(void **state) {
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        const char *const options[] = {on ? "a2c.bonus=0.3" : "a2c.bonus=0", NULL};
+        const rig_config c = {.method = "a2c",
+                              .env = "dark/room-hard",
+                              .options = options,
+                              .streams = 4,
+                              .total = 80,
+                              .seed = 1};
+        rig r = rig_open(&c);
+        rig_play(&r, 80);
+        const double loss = figure(&r.metrics, "losses/value");
+        assert_true(on ? loss > 0 : loss == 0);
+        rig_close(&r);
+    }
+    ppi_visits v = {0};
+    CHECK_OK(ppi_visits_begin(&v, 3));
+    CHECK_NEAR(ppi_visits_bonus(&v, 1, 0.3), 0.3, 1e-15);
+    CHECK_NEAR(ppi_visits_bonus(&v, 1, 0.3), 0.3 / sqrt(2), 1e-15);
+    CHECK_NEAR(ppi_visits_bonus(&v, 2, 0.3), 0.3, 1e-15);
+    ppi_visits_end(&v);
+    assert_int_equal(v.rows, 0);
+}
+
 /* ---- play, states, failures ---- */
 
 static double play_room(ppi_agent *agent, const rig_config *c, int n) {
@@ -369,7 +364,7 @@ static void not_finite(void **state) {
     const uint8_t obs[STREAMS * COMPONENTS] = {0}, no[STREAMS] = {0};
     const double reward[STREAMS] = {0, NAN, 0, 0};
     const int32_t action[STREAMS] = {3, 0, 7, 4};
-    const ppi_learn_step step = {obs, action, reward, no, no, obs, obs};
+    const ppi_learn_step step = {obs, action, reward, no, no, obs, obs, NULL};
     int32_t chosen[STREAMS];
     for (int t = 0; t < UNROLL - 1; t++) {
         CHECK_OK(r.learner->act(r.agent, obs, chosen));
@@ -392,7 +387,7 @@ static void refuses(void **state) {
     const double reward[STREAMS] = {0};
     const int32_t action[STREAMS] = {3, 0, 7, 5};
     int32_t chosen[STREAMS];
-    const ppi_learn_step step = {obs, action, reward, no, no, obs, obs};
+    const ppi_learn_step step = {obs, action, reward, no, no, obs, obs, NULL};
     CHECK_OK(r.learner->act(r.agent, obs, chosen));
     CHECK_FAILS(r.learner->step(r.agent, &step, &r.metrics), PP_ERR_ARGUMENT,
                 "action 5 of stream 3");
@@ -406,11 +401,11 @@ static void refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden),         cmocka_unit_test(reaches_goals),
-        cmocka_unit_test(paper_mode),     cmocka_unit_test(learns_from_planes),
-        cmocka_unit_test(default_unroll), cmocka_unit_test(plays),
-        cmocka_unit_test(resumes),        cmocka_unit_test(not_finite),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(golden),           cmocka_unit_test(reaches_goals),
+        cmocka_unit_test(paper_mode),       cmocka_unit_test(learns_from_planes),
+        cmocka_unit_test(default_unroll),   cmocka_unit_test(plays),
+        cmocka_unit_test(seldom_seen_pays), cmocka_unit_test(resumes),
+        cmocka_unit_test(not_finite),       cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

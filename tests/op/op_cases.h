@@ -120,6 +120,20 @@ static ppi_value build_layer_norm(op_build *b) {
     const ppi_value gain = case_in(b, ppi_shape1(b->d[1]));
     return ppi_layer_norm(b->g, x, gain, case_in(b, ppi_shape1(b->d[1])), 1e-5f);
 }
+/* d: rows, C */
+static ppi_value build_batch_norm(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(1, b->d[0], b->d[1]));
+    const ppi_value gain = case_in(b, ppi_shape1(b->d[1]));
+    return ppi_batch_norm(b->g, x, gain, case_in(b, ppi_shape1(b->d[1])), 0.5f, NULL, NULL);
+}
+/* With moments that are inputs; the variance lies in 0 .. 2. */
+static ppi_value build_batch_norm_with(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape3(1, b->d[0], b->d[1]));
+    const ppi_value gain = case_in(b, ppi_shape1(b->d[1]));
+    const ppi_value offset = case_in(b, ppi_shape1(b->d[1]));
+    const ppi_value mean = ppi_input(b->g, "mean", PPI_F32, ppi_shape1(b->d[1]));
+    return ppi_batch_norm_with(b->g, x, gain, offset, mean, ppi_input(b->g, "s", PPI_F32, ppi_shape1(b->d[1])), 0.5f);
+}
 static ppi_value build_softmax(op_build *b) { return ppi_softmax(b->g, case_in(b, ppi_shape2(b->d[0], b->d[1]))); }
 /* d: B, Nq, Nk, D, heads, mask kind, q_offset */
 static ppi_value build_attention(op_build *b) {
@@ -128,6 +142,16 @@ static ppi_value build_attention(op_build *b) {
     const ppi_value v = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
     const ppi_mask mask = {.kind = (ppi_mask_kind)b->d[5], .q_offset = (int32_t)b->d[6], .stride = 7, .patches = 4, .drop_slot = 4};
     return ppi_attention(b->g, q, k, v, (int)b->d[4], 0.6f, &mask);
+}
+/* The same with dropout of d[7] percent and, where heads is negative, keys that are blocked now and then. */
+static ppi_value build_attention_dropout(op_build *b) {
+    const ppi_value q = case_in(b, ppi_shape3(b->d[0], b->d[1], b->d[3]));
+    const ppi_value k = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
+    const ppi_value v = case_in(b, ppi_shape3(b->d[0], b->d[2], b->d[3]));
+    const ppi_value blocked = b->d[4] < 0 ? ppi_input(b->g, "blocked", PPI_U8, ppi_shape2(b->d[0], b->d[2])) : PPI_NONE;
+    const ppi_mask mask = {.kind = (ppi_mask_kind)b->d[5], .q_offset = (int32_t)b->d[6], .stride = 7, .patches = 4, .drop_slot = 4};
+    const int heads = (int)(b->d[4] < 0 ? -b->d[4] : b->d[4]);
+    return ppi_attention_blocked(b->g, q, k, v, heads, 0.6f, &mask, blocked, (float)b->d[7] / 100.0f);
 }
 /* The same with every third query row of the window only. */
 static ppi_value build_attention_rows(op_build *b) {
@@ -154,6 +178,10 @@ static ppi_value build_embedding(op_build *b) {
 static ppi_value build_cross_entropy(op_build *b) {
     const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
     return ppi_cross_entropy(b->g, x, case_ids(b, b->d[0], b->d[1]));
+}
+static ppi_value build_cross_entropy_smooth(op_build *b) {
+    const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
+    return ppi_cross_entropy_smooth(b->g, x, case_ids(b, b->d[0], b->d[1]), 0.2f);
 }
 static ppi_value build_cross_entropy_soft(op_build *b) {
     const ppi_value x = case_in(b, ppi_shape2(b->d[0], b->d[1]));
@@ -248,6 +276,13 @@ static ppi_value build_one_hot(op_build *b) {
     {"attention", build_attention, {1, 1, 1, 1, 1, mask, 0}}, {"attention", build_attention, {2, 7, 7, 12, 3, mask, 0}}, \
     {"attention", build_attention, {1, 21, 21, 16, 2, mask, 0}}, {"attention", build_attention, {2, 3, 17, 64, 1, mask, 14}}, \
     {"attention", build_attention, {1, 1, 29, 34, 2, mask, 28}}, {"attention", build_attention, {1, 35, 35, 64, 2, mask, 0}}
+/* Blocked keys with and without dropout of some percent. */
+#define ATTENTION_DROPOUTS(percent)                                                                \
+    {"attention_dropout", build_attention_dropout, {1, 1, 1, 1, -1, PPI_MASK_CAUSAL, 0, percent}}, \
+    {"attention_dropout", build_attention_dropout, {2, 7, 7, 12, -3, PPI_MASK_CAUSAL, 0, percent}}, \
+    {"attention_dropout", build_attention_dropout, {1, 35, 35, 64, -4, PPI_MASK_CAUSAL, 0, percent}}, \
+    {"attention_dropout", build_attention_dropout, {2, 3, 17, 32, -2, PPI_MASK_CAUSAL, 14, percent}}, \
+    {"attention_dropout", build_attention_dropout, {2, 9, 9, 32, -2, PPI_MASK_FULL, 0, percent}}
 #define CONVS(act)                                                                                 \
     {"conv2d", build_conv2d, {1, 3, 1, 1, 3, 1, 0, act}}, {"conv2d", build_conv2d, {2, 7, 3, 5, 3, 2, 1, act}}, \
     {"conv2d", build_conv2d, {1, 9, 4, 8, 4, 2, 0, act}}, {"conv2d", build_conv2d, {3, 5, 2, 16, 1, 1, 0, act}}
@@ -296,6 +331,8 @@ static const op_case op_cases[] = {
     {"layer_norm", build_layer_norm, {3, 16}},
     {"layer_norm", build_layer_norm, {9, 65}},
     {"layer_norm", build_layer_norm, {19, 128}},
+    PAIRS("batch_norm", build_batch_norm),
+    PAIRS("batch_norm_with", build_batch_norm_with),
     PAIRS("softmax", build_softmax),
     ATTENTIONS(PPI_MASK_FULL),
     ATTENTIONS(PPI_MASK_CAUSAL),
@@ -305,10 +342,15 @@ static const op_case op_cases[] = {
     {"embedding", build_embedding, {12, 64, 31}},
     PAIRS("cross_entropy", build_cross_entropy),
     PAIRS("cross_entropy_soft", build_cross_entropy_soft),
+    PAIRS("cross_entropy_smooth", build_cross_entropy_smooth),
     PAIRS("dropout", build_dropout),
     PAIRS("dropout_rows", build_dropout_rows),
     {"dropout_rows", build_dropout_rows, {3, 128}},
     PAIRS("take_rows", build_take_rows),
+    ATTENTION_DROPOUTS(0),
+    ATTENTION_DROPOUTS(50),
+    {"attention_dropout", build_attention_dropout, {2, 19, 19, 32, 2, PPI_MASK_BLOCK_CAUSAL, 0, 20}},
+    {"attention_dropout", build_attention_dropout, {1, 15, 15, 16, -1, PPI_MASK_BLOCK_CAUSAL, 0, 20}},
     {"attention_rows", build_attention_rows, {2, 3, 12, 16, 1, PPI_MASK_CAUSAL}},
     {"attention_rows", build_attention_rows, {1, 9, 35, 64, 2, PPI_MASK_BLOCK_CAUSAL}},
     CONVS(PPI_ACT_NONE),
@@ -338,6 +380,7 @@ static const op_case op_cases[] = {
     {"lstm", build_lstm, {2, 5, 3, 1}},
     {"lstm", build_lstm, {3, 4, 16, 1}},
     {"lstm", build_lstm, {9, 3, 17, 1}},
+    {"lstm", build_lstm, {60, 5, 18, 1}},
     {"lstm", build_lstm, {2, 3, 5, 0}},
 };
 enum { OP_CASES = sizeof op_cases / sizeof op_cases[0] };
@@ -356,12 +399,19 @@ static const op_case op_large_cases[] = {
     {"linear", build_linear, {150, 97, 301, PPI_ACT_RELU, 1}},
     {"act", build_act, {300, 131, PPI_ACT_GELU_ERF}},
     {"layer_norm", build_layer_norm, {301, 130}},
+    {"batch_norm", build_batch_norm, {1000, 130}},
+    {"batch_norm", build_batch_norm, {5000, 16}},
+    {"batch_norm_with", build_batch_norm_with, {301, 130}},
     {"softmax", build_softmax, {301, 130}},
     {"attention", build_attention, {4, 39, 39, 128, 4, PPI_MASK_BLOCK_CAUSAL, 0}},
     {"attention", build_attention, {3, 130, 130, 96, 3, PPI_MASK_CAUSAL, 0}},
     {"embedding", build_embedding, {50, 96, 700}},
     {"cross_entropy", build_cross_entropy, {201, 301}},
     {"cross_entropy_soft", build_cross_entropy_soft, {201, 301}},
+    {"cross_entropy_smooth", build_cross_entropy_smooth, {201, 301}},
+    {"attention_dropout", build_attention_dropout, {3, 80, 80, 64, 4, PPI_MASK_CAUSAL, 0, 50}},
+    {"attention_dropout", build_attention_dropout, {2, 200, 200, 32, -2, PPI_MASK_CAUSAL, 0, 30}},
+    {"attention_dropout", build_attention_dropout, {2, 7, 300, 32, -2, PPI_MASK_CAUSAL, 293, 10}},
     {"dropout", build_dropout, {300, 257}},
     {"dropout_rows", build_dropout_rows, {300, 256}},
     {"take_rows", build_take_rows, {250, 530}},
@@ -417,7 +467,8 @@ static void case_fill(const op_build *b, ppi_plan *p, uint64_t seed) {
             if (t == PPI_F32) ((float *)data)[i] = (float)z;
             if (t == PPI_F64) ((double *)data)[i] = z;
             if (t == PPI_I32) ((int32_t *)data)[i] = (int32_t)ppi_rng_below(&rng, (uint64_t)limit + 2) - 1;
-            if (t == PPI_U8) ((uint8_t *)data)[i] = (uint8_t)ppi_rng_below(&rng, 256);
+            const bool flag = info->name[0] == 'b'; /* set for a third */
+            if (t == PPI_U8) ((uint8_t *)data)[i] = (uint8_t)(flag ? ppi_rng_below(&rng, 3) == 0 : ppi_rng_below(&rng, 256));
         }
     }
 }

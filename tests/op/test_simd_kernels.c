@@ -616,6 +616,36 @@ static void flat_kernels_match_the_reference(void **state) {
     if (ppi_cpu_isa_detected() >= PPI_ISA_AVX512_BF16) flat_check(&ppi_avx512bf16_flat);
 }
 
+/* The matrix [rows, cols] in panels of 64 columns and a multiple of 32 rows, element by element. */
+static void panels_check(int64_t rows, int64_t cols, bool trans, int threads) {
+    const int64_t deep = (rows + 31) / 32 * 32;
+    const int64_t wide = (cols + 63) / 64 * 64;
+    uint16_t *x = ppi_aligned_alloc64((size_t)(rows * cols) * sizeof *x + 64);
+    uint16_t *y = ppi_aligned_alloc64((size_t)(deep * wide) * sizeof *y);
+    assert_true(x && y);
+    for (int64_t i = 0; i < rows * cols; i++) x[i] = (uint16_t)(1 + i % 65521);
+    memset(y, 0x7f, (size_t)(deep * wide) * sizeof *y);
+    ppi_cpu_pack_pairs(y, x, rows, cols, trans, threads);
+    for (int64_t r = 0; r < deep; r++) {
+        for (int64_t c = 0; c < wide; c++) {
+            const uint16_t want = r >= rows || c >= cols ? 0 : x[trans ? c * rows + r : r * cols + c];
+            const uint16_t got = y[c / 64 * 64 * deep + r / 2 * 128 + c % 64 * 2 + r % 2];
+            if (got != want) fail_msg("%s [%d,%d] at (%d,%d)", trans ? "transposed" : "plain", (int)rows, (int)cols, (int)r, (int)c);
+        }
+    }
+    ppi_aligned_free(x);
+    ppi_aligned_free(y);
+}
+
+static void packed_panels_hold_the_matrix(void **state) {
+    (void)state;
+    if (ppi_cpu_isa() < PPI_ISA_AVX2) skip();
+    static const int64_t size[][2] = {{1, 1}, {2, 64}, {31, 63}, {33, 65}, {64, 128}, {196, 512}, {512, 130}};
+    for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
+        for (int way = 0; way < 4; way++) panels_check(size[i][0], size[i][1], way & 1, 1 + way / 2);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_kernels_match_the_reference),
@@ -624,6 +654,7 @@ int main(void) {
         cmocka_unit_test(backend_lists_end_with_the_reference),
         cmocka_unit_test(bf16_attention_comes_first_and_steps_aside),
         cmocka_unit_test(flat_kernels_match_the_reference),
+        cmocka_unit_test(packed_panels_hold_the_matrix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

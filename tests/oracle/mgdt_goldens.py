@@ -12,7 +12,7 @@ ROOT = os.environ["PP_SOURCE_DIR"]
 GOLDEN = os.path.join(ROOT, "tests", "golden")
 
 with tempfile.TemporaryDirectory() as folder:
-    for script in ("golden_mgdt.py", "golden_torsos.py"):
+    for script in ("golden_mgdt.py", "golden_torsos.py", "golden_ad.py"):
         subprocess.run([sys.executable, os.path.join(ROOT, "tools", script), folder], check=True)
     names = sorted(name for name in os.listdir(folder) if name.endswith(".safetensors"))
     assert len(names) >= 4, names

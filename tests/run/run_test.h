@@ -60,6 +60,17 @@ static inline void make_catch_data(void) {
     OK(ppi_collect(&o, NULL));
 }
 
+/* Sets options that are "name=value" texts, the last one NULL; a NULL list sets none. */
+static inline void set_options(ppi_options *set, const char *const *list) {
+    for (int i = 0; list != NULL && list[i] != NULL; i++) {
+        char name[256];
+        snprintf(name, sizeof name, "%s", list[i]);
+        char *value = strchr(name, '=');
+        *value++ = '\0';
+        OK(ppi_options_set(set, name, value, "test"));
+    }
+}
+
 /* A job of the tiny network on the Catch data. Options are "name=value" texts, the last one NULL.
  */
 static inline ppi_train_job *make_job(const char *out, const char *const *options) {
@@ -69,16 +80,8 @@ static inline ppi_train_job *make_job(const char *out, const char *const *option
     OK(ppi_train_job_create(&job, "mgdt"));
     ppi_options *set = ppi_train_job_options(job);
     OK(ppi_options_set(set, "out", out, "test"));
-    for (int k = 0; k < 2; k++) {
-        const char *const *list = k == 0 ? common : options;
-        for (int i = 0; list != NULL && list[i] != NULL; i++) {
-            char name[256];
-            snprintf(name, sizeof name, "%s", list[i]);
-            char *value = strchr(name, '=');
-            *value++ = '\0';
-            OK(ppi_options_set(set, name, value, "test"));
-        }
-    }
+    set_options(set, common);
+    set_options(set, options);
     return job;
 }
 

@@ -307,9 +307,14 @@ static void damaged_state_is_refused(void **state) {
     FAILS(ppi_learn_load(l, saved.data, saved.len - 1), PP_ERR_ARGUMENT, "seed");
     ppi_learn_close(l);
     b.config.seed = 5;
-    b.config.steps = 2 * STEPS;
+    b.config.steps = 20; /* 40 were played: 20 of each stream */
     OK(ppi_learn_open(&l, &b.config));
-    FAILS(ppi_learn_load(l, saved.data, saved.len - 1), PP_ERR_ARGUMENT, "steps");
+    FAILS(ppi_learn_load(l, saved.data, saved.len - 1), PP_ERR_ARGUMENT, "steps played 40");
+    ppi_learn_close(l);
+    b.config.steps = 2 * STEPS; /* a longer run goes on */
+    OK(ppi_learn_open(&l, &b.config));
+    OK(ppi_learn_load(l, saved.data, saved.len - 1));
+    assert_int_equal(ppi_learn_steps(l), 40);
     ppi_learn_close(l);
     ppi_learn_games_free(&b.games);
     ppi_buf_free(&saved);

@@ -26,6 +26,11 @@ static const char *const table[] = {
     "env=dark/room",       "env.task=12",       "steps=240", "log.every=20",
     "checkpoint.every=60", "log-data=RUN/data", NULL};
 
+/* A memory that goes on over episodes, and tasks that change. */
+static const char *const recurrent[] = {
+    "env=dark/room", "steps=240",    "log.every=20",   "checkpoint.every=60", "rl2.streams=4",
+    "rl2.unroll=20", "rl2.width=8", "rl2.episodes=2", NULL};
+
 static void set_option(ppi_options *set, const char *text, const char *out) {
     char name[256];
     char value[256];
@@ -67,6 +72,7 @@ static int setup(void **state) {
     OK(ppi_dir_remove("runs"));
     OK(learn("dqn", "runs/deep", deep, "", NULL));
     OK(learn("qtable", "runs/table", table, "", NULL));
+    OK(learn("rl2", "runs/recurrent", recurrent, "", NULL));
     return 0;
 }
 
@@ -190,28 +196,100 @@ static void killed_deep_runs_resume_exactly(void **state) {
     kill_and_resume("dqn", deep, true, "runs/deep", deep_sets);
 }
 
+static void killed_recurrent_runs_resume_exactly(void **state) {
+    static const char *const no_sets[] = {NULL};
+    (void)state;
+    kill_and_resume("rl2", recurrent, true, "runs/recurrent", no_sets);
+}
+
 static void killed_table_runs_resume_exactly(void **state) {
     (void)state;
     kill_and_resume("qtable", table, false, "runs/table", table_sets);
 }
 
-/* Without --log-data the replay still finds its past, in a journal that goes with the run. */
-static void replay_needs_no_dataset(void **state) {
-    static const char *const none[] = {NULL};
-    const char *quiet[16];
+/* The options of the deep run without --log-data, and some more (NULL = none). */
+static const char *const *without_dataset(const char **list, const char *more, const char *other) {
     int n = 0;
-    (void)state;
     for (int i = 0; deep[i] != NULL; i++) {
-        if (strncmp(deep[i], "log-data", 8) != 0) quiet[n++] = deep[i];
+        if (strncmp(deep[i], "log-data", 8) != 0) list[n++] = deep[i];
     }
-    quiet[n] = NULL;
+    if (more != NULL) list[n++] = more;
+    if (other != NULL) list[n++] = other;
+    list[n] = NULL;
+    return list;
+}
+
+static const char *const no_sets[] = {NULL};
+
+/* Without --log-data the replay still finds its past, in a journal of the run. */
+static void replay_needs_no_dataset(void **state) {
+    const char *list[16];
+    const char *const *quiet = without_dataset(list, "checkpoint.replay=off", NULL);
+    (void)state;
     const int64_t count = operations("dqn", "runs/quiet", quiet, PPI_FAULT_RENAME);
     OK(ppi_dir_remove("runs/quiet"));
     killed_at("dqn", "runs/quiet", quiet, PPI_FAULT_RENAME, count * 2 / 3);
     assert_true(ppi_dir_exists("runs/quiet/replay"));
     OK(learn("dqn", "runs/quiet", quiet, "auto", NULL));
-    assert_same_run("runs/deep", "runs/quiet", true, none);
+    assert_same_run("runs/deep", "runs/quiet", true, no_sets);
     assert_false(ppi_dir_exists("runs/quiet/replay"));
+}
+
+/* A finished run goes on to a later end as if that had been asked for from the start; not to an
+ * earlier one, and not without its replay. */
+static void finished_runs_are_lengthened(void **state) {
+    const char *half_list[16];
+    const char *whole_list[16];
+    const char *gone_list[16];
+    const char *const *half = without_dataset(half_list, "steps=120", NULL);
+    const char *const *whole = without_dataset(whole_list, NULL, NULL);
+    const char *const *gone = without_dataset(gone_list, "steps=120", "checkpoint.replay=off");
+    ppi_learn_result r;
+    (void)state;
+    OK(ppi_dir_remove("runs/longer"));
+    OK(learn("dqn", "runs/longer", half, "", &r));
+    assert_int_equal(r.steps, 120);
+    assert_true(ppi_dir_exists("runs/longer/replay"));
+    OK(learn("dqn", "runs/longer", whole, "auto", &r));
+    assert_int_equal(r.steps, STEPS);
+    assert_same_run("runs/deep", "runs/longer", true, no_sets);
+    FAILS(learn("dqn", "runs/longer", half, "auto", NULL), PP_ERR_ARGUMENT, "steps played 240");
+    OK(ppi_dir_remove("runs/gone"));
+    OK(learn("dqn", "runs/gone", gone, "", NULL));
+    FAILS(learn("dqn", "runs/gone", whole, "auto", NULL), PP_ERR_NOT_FOUND, "checkpoint.replay");
+}
+
+/* Evaluations change nothing, and `best` names the checkpoint of the highest score, for a run that
+ * was killed too. */
+static void evaluations_choose_the_best(void **state) {
+    const char *list[16];
+    const char *const *judged = without_dataset(list, "eval.every=80", "eval.episodes=2");
+    double value[STEPS + 1];
+    char wanted[32];
+    int best = 0;
+    (void)state;
+    const int64_t count = operations("dqn", "runs/judged", judged, PPI_FAULT_RENAME);
+    assert_same_run("runs/deep", "runs/judged", true, no_sets);
+    read_figures("runs/judged", "eval/episodic_return", STEPS, value);
+    for (int i = 1; i <= STEPS; i++) {
+        assert_int_equal(isfinite(value[i]), i % 80 == 0);
+        if (i % 80 == 0 && (best == 0 || value[i] > value[best])) best = i;
+    }
+    for (int killed = 0; killed < 2; killed++) {
+        char *text = NULL;
+        size_t size = 0;
+        if (killed) {
+            OK(ppi_dir_remove("runs/judged"));
+            killed_at("dqn", "runs/judged", judged, PPI_FAULT_RENAME, count * 2 / 3);
+            OK(learn("dqn", "runs/judged", judged, "auto", NULL));
+            assert_same_run("runs/deep", "runs/judged", true, no_sets);
+        }
+        assert_true(ppi_file_exists("runs/judged/eval/step_00000080.json"));
+        OK(ppi_file_read_all("runs/judged/checkpoints/best", &text, &size));
+        snprintf(wanted, sizeof wanted, "step_%08d\n", best);
+        assert_string_equal(text, wanted);
+        ppi_free(text);
+    }
 }
 
 /* Killed between the commits of two datasets: the run is through, one journal is left. */
@@ -356,6 +434,18 @@ static void training_task_is_no_test(void **state) {
     FAILS(evaluate("runs/tested", test, &r), PP_ERR_ARGUMENT, "trained on");
 }
 
+/* Trials draw their tasks; what names or stores one task is refused. */
+static void bad_trials(void **state) {
+    static const char *const task[] = {"env=dark/room", "env.task=3", NULL};
+    static const char *const stored[] = {"env=dark/room", "log-data=RUN/data", NULL};
+    static const char *const side[] = {"env=dark/room", "tasks=test", NULL};
+    (void)state;
+    FAILS(learn("rl2", "runs/bad", task, "", NULL), PP_ERR_ARGUMENT, "--env.split-seed");
+    FAILS(learn("rl2", "runs/bad", stored, "", NULL), PP_ERR_ARGUMENT, "--log-data");
+    FAILS(learn("qtable", "runs/bad", side, "", NULL), PP_ERR_ARGUMENT, "--env.task");
+    assert_false(ppi_dir_exists("runs/bad"));
+}
+
 static void bad_options(void **state) {
     static const char *const nothing[] = {NULL};
     static const char *const data[] = {"env=dark/room", "data=data/x", NULL};
@@ -384,7 +474,10 @@ int main(void) {
         cmocka_unit_test(histories_hold_every_stream),
         cmocka_unit_test(killed_deep_runs_resume_exactly),
         cmocka_unit_test(killed_table_runs_resume_exactly),
+        cmocka_unit_test(killed_recurrent_runs_resume_exactly),
         cmocka_unit_test(replay_needs_no_dataset),
+        cmocka_unit_test(finished_runs_are_lengthened),
+        cmocka_unit_test(evaluations_choose_the_best),
         cmocka_unit_test(last_journal_becomes_a_dataset),
         cmocka_unit_test(interruption_saves),
         cmocka_unit_test(full_disk_loses_nothing),
@@ -394,6 +487,7 @@ int main(void) {
         cmocka_unit_test(training_task_is_no_test),
         cmocka_unit_test(finished_runs_stay),
         cmocka_unit_test(bad_options),
+        cmocka_unit_test(bad_trials),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -24,7 +24,7 @@ static void earlier_log(void *unused) {
     ppi_runlog *log = NULL;
     (void)unused;
     OK(ppi_dir_remove("runs/log"));
-    OK(ppi_runlog_open(&log, "runs/log", 0, false));
+    OK(ppi_runlog_open(&log, "runs/log", 0, NULL));
     for (int step = 1; step <= 2; step++) OK(ppi_runlog_step(log, step, 0, 0, &figure, 1));
     OK(ppi_runlog_close(log));
 }
@@ -36,7 +36,7 @@ static pp_status write_log(void *unused) {
     ppi_options *set = NULL;
     ppi_train_options options;
     (void)unused;
-    PPI_TRY(ppi_runlog_open(&log, "runs/log", 1, true));
+    PPI_TRY(ppi_runlog_open(&log, "runs/log", 1, PPI_EVAL_TAG));
     pp_status s = ppi_options_create(&set);
     if (s == PP_OK) s = ppi_options_bind(set, &ppi_train_option_table, &options);
     if (s == PP_OK) s = ppi_runlog_config("runs/log", set);

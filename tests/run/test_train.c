@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/signal.h"
+#include "run/data_list.h"
 #include "run/load.h"
 
 enum { STEPS = 24 };
@@ -11,9 +12,21 @@ static const char *const whole[] = {"steps=24", "checkpoint.every=4", "model.dro
 static const char *const resumed[] = {"steps=24", "checkpoint.every=4", "model.dropout=0.1",
                                       "resume=auto", NULL};
 
+static void collect_game(const char *env) {
+    ppi_collect_options o;
+    ppi_collect_options_default(&o);
+    snprintf(o.env, sizeof o.env, "%s", env);
+    snprintf(o.out, sizeof o.out, "data");
+    snprintf(o.name, sizeof o.name, "other-v0");
+    o.steps = 20;
+    o.envs = 1;
+    OK(ppi_collect(&o, NULL));
+}
+
 static int setup(void **state) {
     (void)state;
     make_catch_data();
+    collect_game("arcade/pong");
     OK(ppi_dir_remove("runs"));
     OK(run_job("runs/whole", whole, NULL));
     return 0;
@@ -161,24 +174,75 @@ static void bad_options(void **state) {
     FAILS(ppi_train_job_create(&job, "mgdd"), PP_ERR_NOT_FOUND, "mgdt");
 }
 
-/* One network sees one shape of observation; both datasets are named with theirs. */
-static void datasets_of_two_shapes(void **state) {
-    static const char *const both[] = {"data=" CATCH_DATA ",data/arcade/pong/other-v0", "steps=1",
+/* What a run's newest checkpoint says its agent sees. */
+static void read_state(ppi_checkpoint_state *out, const char *run) {
+    ppi_checkpoint *ck = ppi_calloc(1, sizeof *ck);
+    assert_non_null(ck);
+    OK(ppi_checkpoint_open(ck, run, false));
+    *out = ck->state;
+    ppi_checkpoint_close(ck);
+    ppi_free(ck);
+}
+
+/* Games of different boards share one, which the checkpoint knows with each game's own; a run of
+   one of them goes on from there on the same board. */
+static void boards_of_a_mixture(void **state) {
+    static const char *const both[] = {"data=" CATCH_DATA ",data/arcade/pong/other-v0", "steps=2",
                                        NULL};
-    ppi_collect_options o;
+    static const char *const tuned[] = {"data=data/arcade/pong/other-v0", "steps=4",
+                                        "resume=runs/mixed", NULL};
+    static const int32_t boards[2][3] = {{10, 5, 2}, {14, 14, 4}};
+    ppi_checkpoint_state *seen = ppi_calloc(1, sizeof *seen);
     (void)state;
-    ppi_collect_options_default(&o);
-    snprintf(o.env, sizeof o.env, "arcade/pong");
-    snprintf(o.out, sizeof o.out, "data");
-    snprintf(o.name, sizeof o.name, "other-v0");
-    o.steps = 20;
-    o.envs = 1;
-    OK(ppi_collect(&o, NULL));
-    FAILS(run_job("runs/bad", both, NULL), PP_ERR_SHAPE, "arcade/catch/random-v0");
-    assert_non_null(strstr(pp_last_error(), "10x5x2"));
-    assert_non_null(strstr(pp_last_error(), "arcade/pong/other-v0"));
-    assert_non_null(strstr(pp_last_error(), "14x14x4"));
+    assert_non_null(seen);
+    OK(ppi_dir_remove("runs/mixed"));
+    OK(ppi_dir_remove("runs/tuned"));
+    OK(run_job("runs/mixed", both, NULL));
+    read_state(seen, "runs/mixed");
+    assert_string_equal(seen->obs.view, "planes");
+    assert_true(seen->obs.h == 14 && seen->obs.w == 14 && seen->obs.c == 10);
+    assert_int_equal(seen->n_games, 2);
+    for (int g = 0; g < 2; g++) assert_memory_equal(seen->board[g], boards[g], sizeof boards[g]);
+    OK(run_job("runs/tuned", tuned, NULL));
+    read_state(seen, "runs/tuned");
+    assert_true(seen->obs.h == 14 && seen->obs.w == 14 && seen->obs.c == 10);
+    ppi_free(seen);
+}
+
+static void pictures_of_a_mixture(void **state) {
+    static const char *const both[] = {"data=" CATCH_DATA ",data/arcade/pong/other-v0", "steps=2",
+                                       "data.view=grey84", NULL};
+    ppi_checkpoint_state *seen = ppi_calloc(1, sizeof *seen);
+    (void)state;
+    assert_non_null(seen);
+    OK(ppi_dir_remove("runs/grey"));
+    OK(run_job("runs/grey", both, NULL));
+    read_state(seen, "runs/grey");
+    assert_string_equal(seen->obs.view, "grey84");
+    assert_true(seen->obs.h == 84 && seen->obs.w == 84 && seen->obs.c == 1);
+    ppi_free(seen);
+}
+
+static void views_that_do_not_fit(void **state) {
+    static const char *const many[] = {"data=" CATCH_DATA ",data/arcade/2048/other-v0", "steps=1",
+                                       NULL};
+    static const char *const colour[] = {"data=" CATCH_DATA, "steps=1", "data.view=rgb", NULL};
+    (void)state;
+    collect_game("arcade/2048");
+    FAILS(run_job("runs/bad", many, NULL), PP_ERR_SHAPE, "arcade/2048/other-v0");
+    assert_non_null(strstr(pp_last_error(), "--model.board"));
+    FAILS(run_job("runs/bad", colour, NULL), PP_ERR_UNSUPPORTED, "grey84");
     assert_false(ppi_dir_exists("runs/bad"));
+}
+
+static void sets_of_datasets(void **state) {
+    ppi_buf list = {0};
+    (void)state;
+    OK(ppi_data_list_expand(&list, "data/@arcade-new/dqn-v0,,plain"));
+    assert_string_equal(ppi_buf_text(&list),
+                        "data/arcade/snake/dqn-v0,data/arcade/pong/dqn-v0,plain");
+    FAILS(ppi_data_list_expand(&list, "data/@arcade9/dqn-v0"), PP_ERR_NOT_FOUND, "@arcade");
+    ppi_buf_free(&list);
 }
 
 int main(void) {
@@ -187,7 +251,8 @@ int main(void) {
         cmocka_unit_test(killed_runs_resume_exactly),    cmocka_unit_test(consumed_data_is_counted),
         cmocka_unit_test(used_folder_needs_resume),      cmocka_unit_test(interruption_saves),
         cmocka_unit_test(loss_that_is_not_finite_stops), cmocka_unit_test(bad_options),
-        cmocka_unit_test(datasets_of_two_shapes),
+        cmocka_unit_test(boards_of_a_mixture),           cmocka_unit_test(pictures_of_a_mixture),
+        cmocka_unit_test(views_that_do_not_fit),         cmocka_unit_test(sets_of_datasets),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

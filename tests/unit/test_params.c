@@ -62,6 +62,32 @@ static void draw(float *out, int64_t n, const char *first, uint64_t seed, ppi_in
     ppi_params_destroy(p);
 }
 
+/* Neighbouring rows of a smooth table are alike, distant ones are not, and the deviation is sigma. */
+static void test_smooth_table(void **state) {
+    (void)state;
+    enum { ROWS = 24, COLUMNS = 512 };
+    ppi_params *p = NULL;
+    int index = -1;
+    const ppi_shape shape = {2, {ROWS, COLUMNS}};
+    assert_int_equal(ppi_params_create(&p), PP_OK);
+    assert_int_equal(
+        ppi_params_add(p, "t", &shape, (ppi_init){PPI_INIT_SMOOTH, 0.5f}, 0, &index), PP_OK);
+    assert_int_equal(ppi_params_alloc(p, 0), PP_OK);
+    ppi_params_init(p, 5);
+    const float *x = p->master + p->item[index].offset;
+    double square = 0.0, near = 0.0, far = 0.0;
+    for (int d = 0; d < COLUMNS; d++) {
+        for (int v = 0; v < ROWS; v++) square += (double)x[v * COLUMNS + d] * x[v * COLUMNS + d];
+        near += (double)x[d] * x[COLUMNS + d];
+        far += (double)x[d] * x[20 * COLUMNS + d];
+    }
+    assert_true(fabs(square / (ROWS * COLUMNS) - 0.25) < 0.02);
+    /* the kernel of the features: exp(-(distance / 3)^2 / 2) */
+    assert_true(fabs(near / COLUMNS / 0.25 - exp(-1.0 / 18.0)) < 0.15);
+    assert_true(fabs(far / COLUMNS / 0.25) < 0.15);
+    ppi_params_destroy(p);
+}
+
 static void test_initial_values(void **state) {
     (void)state;
     enum { N = 4096 };
@@ -91,6 +117,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_initial_values),
+        cmocka_unit_test(test_smooth_table),
     };
     return cmocka_run_group_tests_name("params", tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/ref/ref.h"
+#include "tensor/dropout.h"
 
 /* Sizes and strides of a problem: row i of head h of batch b starts at (b * rows + i) * d + h * w. */
 typedef struct shape {
@@ -15,6 +16,41 @@ typedef struct shape {
 static shape shape_of(const ppi_kernel_args *a, const ppi_shape *q, const ppi_shape *k) {
     const int heads = a->params.attention.heads;
     return (shape){q->dim[0], q->dim[1], k->dim[1], q->dim[2], q->dim[2] / heads, heads, (double)a->params.attention.scale};
+}
+
+/* Which keys a query row of a head sees at this step, and what their probabilities are multiplied by. */
+typedef struct row_mask {
+    const ppi_mask *mask;
+    const uint8_t *blocked; /* [nk] of the batch element, or NULL */
+    int64_t i, self;        /* row and its position */
+    float p;                /* of dropout */
+    uint32_t key[2];
+    uint64_t step, block;
+} row_mask;
+
+/* `blocked`: the operand of blocked keys. */
+static row_mask mask_of(const ppi_kernel_args *a, const shape *z, int blocked, int64_t b, int h, int64_t i) {
+    const ppi_mask *m = &a->params.attention.mask;
+    row_mask r = {.mask = m, .i = i, .self = m->q_offset + (m->q_rows.at ? m->q_rows.at[i] : i), .p = a->params.attention.dropout};
+    if (blocked < a->n_in) r.blocked = (const uint8_t *)a->in[blocked].data + b * z->nk;
+    if (r.p > 0.0f) {
+        ppi_dropout_key(r.key, *a->seed, a->params.attention.site);
+        r.step = *a->step;
+        r.block = ppi_attention_dropout_block(b * z->heads + h, r.self, z->nk);
+    }
+    return r;
+}
+
+static bool sees(const row_mask *r, int64_t j) {
+    return ppi_mask_allows(r->mask, r->i, j) && (!r->blocked || !r->blocked[j] || j == r->self);
+}
+
+static double gain(const row_mask *r, int64_t j) {
+    if (r->p == 0.0f) return 1.0;
+    uint32_t word[4];
+    ppi_dropout_words(word, r->key, r->step, r->block + (uint64_t)(j / 8));
+    const uint32_t half = word[j / 2 % 4] >> (j % 2 * 16) & 0xffffu;
+    return half >= ppi_attention_dropout_threshold(r->p) ? (double)ppi_attention_dropout_gain(r->p) : 0.0;
 }
 
 static double dot(const ppi_operand *x, int64_t xi, const ppi_operand *y, int64_t yi, int64_t n) {
@@ -31,11 +67,11 @@ size_t ppi_ref_attention_workspace(const ppi_kernel_args *a) {
 static void attend_row(const ppi_kernel_args *a, const shape *z, int64_t b, int h, int64_t i, double *s) {
     const int64_t qi = (b * z->nq + i) * z->d + h * z->w;
     const int64_t k0 = b * z->nk * z->d + h * z->w;
+    const row_mask m = mask_of(a, z, 3, b, h, i);
     double top = -INFINITY;
     double sum = 0.0;
     for (int64_t j = 0; j < z->nk; j++) {
-        const bool seen = ppi_mask_allows(&a->params.attention.mask, i, j);
-        s[j] = seen ? z->scale * dot(&a->in[0], qi, &a->in[1], k0 + j * z->d, z->w) : -INFINITY;
+        s[j] = sees(&m, j) ? z->scale * dot(&a->in[0], qi, &a->in[1], k0 + j * z->d, z->w) : -INFINITY;
         top = fmax(top, s[j]);
     }
     for (int64_t j = 0; j < z->nk; j++) {
@@ -43,6 +79,7 @@ static void attend_row(const ppi_kernel_args *a, const shape *z, int64_t b, int 
         sum += s[j];
     }
     if (a->out[1].data) ref_set(&a->out[1], (b * z->heads + h) * z->nq + i, sum > 0.0 ? top + log(sum) : -INFINITY);
+    for (int64_t j = 0; m.p > 0.0f && j < z->nk; j++) s[j] *= gain(&m, j);
     for (int64_t c = 0; a->out[0].data && c < z->w; c++) {
         double y = 0.0;
         for (int64_t j = 0; j < z->nk; j++) {
@@ -84,21 +121,23 @@ static void attend_row_grad(const ppi_kernel_args *a, const shape *z, int64_t b,
     const int64_t qi = (b * z->nq + i) * z->d + h * z->w;
     const int64_t k0 = b * z->nk * z->d + h * z->w;
     const double lse = ref_get(&a->in[5], (b * z->heads + h) * z->nq + i);
+    const row_mask r = mask_of(a, z, 6, b, h, i);
     double sum = 0.0; /* of p dp, equals dy . y */
     for (int64_t j = 0; j < z->nk; j++) {
-        const bool seen = ppi_mask_allows(&a->params.attention.mask, i, j);
+        const bool seen = sees(&r, j);
         m->p[j] = seen ? exp(z->scale * dot(&q, qi, &k, k0 + j * z->d, z->w) - lse) : 0.0;
-        m->dp[j] = seen ? dot(&dy, qi, &v, k0 + j * z->d, z->w) : 0.0;
+        m->dp[j] = seen ? gain(&r, j) * dot(&dy, qi, &v, k0 + j * z->d, z->w) : 0.0;
         sum += m->p[j] * m->dp[j];
     }
     memset(m->dq, 0, (size_t)z->w * sizeof *m->dq);
     for (int64_t j = 0; j < z->nk; j++) {
         if (m->p[j] == 0.0) continue;
+        const double kept = m->p[j] * gain(&r, j);
         const double ds = m->p[j] * (m->dp[j] - sum) * z->scale;
         for (int64_t c = 0; c < z->w; c++) {
             m->dq[c] += ds * ref_get(&k, k0 + j * z->d + c);
             m->dk[j * z->w + c] += ds * ref_get(&q, qi + c);
-            m->dv[j * z->w + c] += m->p[j] * ref_get(&dy, qi + c);
+            m->dv[j * z->w + c] += kept * ref_get(&dy, qi + c);
         }
     }
     for (int64_t c = 0; a->out[0].data && c < z->w; c++) ref_set(&a->out[0], qi + c, m->dq[c]);

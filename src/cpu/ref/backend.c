@@ -51,6 +51,8 @@ static bool accepts(const ppi_kernel_args *a) { return !a->accumulate; }
 #define SIZE_LSTM_GRAD ppi_ref_lstm_grad_workspace
 #define SIZE_LSTM_GRAD_W NULL
 #define SIZE_ONE_HOT NULL
+#define SIZE_BATCH_NORM NULL
+#define SIZE_BATCH_NORM_GRAD NULL
 
 PPI_REF_OPS(PPI_REF_KERNEL)
 

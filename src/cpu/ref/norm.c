@@ -140,21 +140,24 @@ pp_status ppi_ref_log_softmax_grad(const ppi_kernel_args *a) {
     return PP_OK;
 }
 
-/* Weight of class i in the target of row r: one-hot (all zero for a class outside the logits) or given. */
-static double target_weight(const ppi_operand *t, int64_t r, int64_t i, int64_t c) {
-    if (t->dtype == PPI_I32) return ((const int32_t *)t->data)[r] == i ? 1.0 : 0.0;
-    return ref_get(t, r * c + i);
+/* Weight of class i in the target of row r: one-hot, smoothed (all zero for a class outside the logits), or given. */
+static double target_weight(const ppi_operand *t, float smoothing, int64_t r, int64_t i, int64_t c) {
+    if (t->dtype != PPI_I32) return ref_get(t, r * c + i);
+    const int32_t id = ((const int32_t *)t->data)[r];
+    if (id < 0 || id >= c) return 0.0;
+    return (id == i ? 1.0 - (double)smoothing : 0.0) + (double)smoothing / (double)c;
 }
 
-static double target_total(const ppi_operand *t, int64_t r, int64_t c) {
+static double target_total(const ppi_operand *t, float smoothing, int64_t r, int64_t c) {
     double sum = 0.0;
-    for (int64_t i = 0; i < c; i++) sum += target_weight(t, r, i, c);
+    for (int64_t i = 0; i < c; i++) sum += target_weight(t, smoothing, r, i, c);
     return sum;
 }
 
 pp_status ppi_ref_cross_entropy(const ppi_kernel_args *a) {
     const ppi_operand x = a->in[0];
     const ppi_operand t = a->in[1];
+    const float smoothing = a->params.cross_entropy.smoothing;
     const int64_t c = ref_last(&x.shape);
     const int64_t rows = ref_rows(&x.shape);
 #pragma omp parallel for num_threads(a->threads) schedule(static)
@@ -162,7 +165,7 @@ pp_status ppi_ref_cross_entropy(const ppi_kernel_args *a) {
         const double lse = row_lse(&x, r * c, c);
         double loss = 0.0;
         for (int64_t i = 0; i < c; i++) {
-            const double w = target_weight(&t, r, i, c);
+            const double w = target_weight(&t, smoothing, r, i, c);
             if (w != 0.0) loss += w * (lse - ref_get(&x, r * c + i));
         }
         if (a->out[0].data) ref_set(&a->out[0], r, loss);
@@ -174,6 +177,7 @@ pp_status ppi_ref_cross_entropy(const ppi_kernel_args *a) {
 pp_status ppi_ref_cross_entropy_grad(const ppi_kernel_args *a) {
     const ppi_operand x = a->in[1];
     const ppi_operand t = a->in[2];
+    const float smoothing = a->params.cross_entropy.smoothing;
     const ppi_operand dx = a->out[0];
     const int64_t c = ref_last(&x.shape);
     const int64_t rows = ref_rows(&x.shape);
@@ -181,10 +185,10 @@ pp_status ppi_ref_cross_entropy_grad(const ppi_kernel_args *a) {
     for (int64_t r = 0; r < rows; r++) {
         const double d = ref_get(&a->in[0], r);
         const double lse = ref_get(&a->in[3], r);
-        const double total = target_total(&t, r, c);
+        const double total = target_total(&t, smoothing, r, c);
         for (int64_t i = 0; i < c; i++) {
             const double p = exp(ref_get(&x, r * c + i) - lse);
-            ref_set(&dx, r * c + i, d * (p * total - target_weight(&t, r, i, c)));
+            ref_set(&dx, r * c + i, d * (p * total - target_weight(&t, smoothing, r, i, c)));
         }
     }
     return PP_OK;

@@ -64,7 +64,7 @@ static inline int64_t ref_row_stride(int64_t n) { return (n + 7) / 8 * 8; }
     X(LOG_SOFTMAX, log_softmax) X(LOG_SOFTMAX_GRAD, log_softmax_grad)                              \
     X(MAX_POOL2D, max_pool2d) X(MAX_POOL2D_GRAD, max_pool2d_grad) X(PICK, pick)                    \
     X(PICK_GRAD, pick_grad) X(LSTM, lstm) X(LSTM_GRAD, lstm_grad) X(LSTM_GRAD_W, lstm_grad_w) \
-    X(ONE_HOT, one_hot)
+    X(ONE_HOT, one_hot) X(BATCH_NORM, batch_norm) X(BATCH_NORM_GRAD, batch_norm_grad)
 
 #define PPI_REF_DECLARE(op, fn) pp_status ppi_ref_##fn(const ppi_kernel_args *a);
 PPI_REF_OPS(PPI_REF_DECLARE)

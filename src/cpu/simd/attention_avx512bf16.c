@@ -3,7 +3,9 @@
    are f32, probabilities and gradients of scores are rounded to bf16 for the products that follow.
    Blocks of PT_ROWS query rows meet the keys they can see only, so a causal mask halves the work.
    The backward pass recomputes the probabilities from the saved log-sum-exp. */
-#include "cpu/simd/attention_mask.h"
+#include "cpu/simd/vec_avx512bf16.h"
+
+#include "cpu/simd/attention_drop.h"
 #include "cpu/simd/tile_bf16.h"
 
 static const float log2_e = 1.44269504f;
@@ -148,18 +150,18 @@ static size_t attention_workspace(const ppi_kernel_args *a) {
 }
 
 /* prob = e^(scale s) up to a factor of the row for the keys seen, 0 elsewhere, in `groups` vectors
-   of keys. factor [VW] gets the inverse sums of prob, lse (may be NULL) the logarithms of the sums
-   of e^(scale s). */
-static void softmax_block(uint16_t *prob, const float *s, const attention_state *state, int64_t i0,
-                          int64_t rows, int64_t groups, float scale, float *factor, float *lse) {
-    const uint16_t *seen = state->seen + i0 * state->groups;
+   of keys, of which dropout then leaves some. factor [VW] gets `gain` over the sums of prob, lse
+   (may be NULL) the logarithms of the sums of e^(scale s). */
+VFN void softmax_block(const bool drops, uint16_t *prob, const float *s,
+                       const attention_state *state, const block_masks *masks, int64_t rows,
+                       int64_t groups, float scale, float gain, float *factor, float *lse) {
     const vf vscale = v_set(scale * log2_e);
     vf reduced[8];
     float max[VW];
     for (int r = 0; r < 8; r++) reduced[r] = v_zero();
     for (int64_t r = 0; r < rows; r++) {
         const float *row = s + r * state->nkp;
-        const uint16_t *keys = seen + r * state->groups;
+        const uint16_t *keys = masks->seen + r * masks->stride;
         vf m = v_set(-INFINITY);
         for (int64_t g = 0; g < groups; g++)
             m = _mm512_mask_max_ps(m, keys[g], m, v_mul(v_load(row + g * VW), vscale));
@@ -169,24 +171,26 @@ static void softmax_block(uint16_t *prob, const float *s, const attention_state 
     v_store(max, top);
     for (int64_t r = 0; r < rows; r++) {
         const float *row = s + r * state->nkp;
-        const uint16_t *keys = seen + r * state->groups;
+        const uint16_t *keys = masks->seen + r * masks->stride;
+        const uint16_t *keep = drops ? masks->keep + r * masks->stride : keys;
         uint16_t *to = prob + r * state->nkp;
         const vf vmax = v_set(-max[r]);
         vf sum = v_zero();
         for (int64_t g = 0; g < groups; g++) {
-            const vf e = v_exp2_where(keys[g], v_fma(v_load(row + g * VW), vscale, vmax));
+            vf e = v_exp2_where(keys[g], v_fma(v_load(row + g * VW), vscale, vmax));
             sum = v_add(sum, e);
+            if (drops) e = _mm512_maskz_mov_ps(keep[g], e);
             _mm256_storeu_si256((__m256i *)(void *)(to + g * VW), (__m256i)_mm512_cvtneps_pbh(e));
         }
         reduced[r] = sum;
     }
     const vf sum = v_across(true, reduced);
-    v_store(factor, v_div(v_set(1.0f), sum));
+    v_store(factor, v_div(v_set(gain), sum));
     if (lse) v_store_n(lse, v_mul(v_add(top, v_log2(sum)), v_set(ln_2)), rows);
 }
 
 static void attention_head(const ppi_kernel_args *a, const attention_dims *d, const head_layout *l,
-                           uint32_t *scratch, int64_t task) {
+                           head_masks *masks, uint32_t *scratch, int64_t task) {
     const attention_state *s = a->state;
     const int64_t k_at = head_at(d, task, d->nk);
     const int64_t q_at = head_at(d, task, d->nq);
@@ -195,6 +199,7 @@ static void attention_head(const ppi_kernel_args *a, const attention_dims *d, co
     float *score = (float *)(void *)(scratch + l->at[FWD_S]);
     uint16_t *prob = (uint16_t *)(void *)(scratch + l->at[FWD_PROB]);
     float *lse = a->out[1].data;
+    head_masks_turn(masks, a, attention_blocked(0), task);
     pack_pairs_transposed(kt, d->nkp, head_of(&a->in[1], k_at), d->width, d->nk, d->size);
     pack_row_pairs(v, head_of(&a->in[2], k_at), d->width, d->nk, d->size);
     for (int64_t i0 = 0; i0 < d->nq; i0 += PT_ROWS) {
@@ -202,12 +207,19 @@ static void attention_head(const ppi_kernel_args *a, const attention_dims *d, co
         const int64_t end = attention_end(s, i0, rows);
         const int64_t groups = (end + VW - 1) / VW;
         const int64_t at = q_at + i0 * d->width;
+        const block_masks m = head_masks_rows(masks, i0, rows, groups);
+        float *lse_at = lse ? lse + task * d->nq + i0 : NULL;
         float inverse[VW];
         pair_product(rows, (pair_out){.c = score, .ld = d->nkp},
                      row_words(head_of(&a->in[0], at), d->width), kt, d->nkp, groups * VW,
                      d->size / 2);
-        softmax_block(prob, score, s, i0, rows, groups, a->params.attention.scale, inverse,
-                      lse ? lse + task * d->nq + i0 : NULL);
+        if (m.keep) {
+            softmax_block(true, prob, score, s, &m, rows, groups, a->params.attention.scale,
+                          masks->rule.gain, inverse, lse_at);
+        } else {
+            softmax_block(false, prob, score, s, &m, rows, groups, a->params.attention.scale, 1.0f,
+                          inverse, lse_at);
+        }
         if (!a->out[0].data) continue;
         pair_product(rows, (pair_out){.y = &a->out[0], .at = at, .ld = d->width, .factor = inverse},
                      row_words(prob, d->nkp), v, d->size, d->size, even(end) / 2);
@@ -221,8 +233,10 @@ static pp_status attention_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(d.batch * d.heads, 1, t, nt);
+        head_masks masks;
+        head_masks_begin(&masks, a);
         for (int64_t task = r.from; task < r.to; task++)
-            attention_head(a, &d, &l, layout_scratch(a, &l, t), task);
+            attention_head(a, &d, &l, &masks, layout_scratch(a, &l, t), task);
     }
     return PP_OK;
 }
@@ -281,24 +295,35 @@ static float row_delta(const uint16_t *y, const uint16_t *dy, int64_t size) {
 /* Two query rows' numbers; the second row may be absent. */
 typedef struct row_pair {
     const uint16_t *seen[2];
-    float lse[2]; /* base 2 */
+    const uint16_t *keep[2]; /* NULL without dropout */
+    float gain;              /* of what dropout keeps */
+    float lse[2];            /* base 2 */
     float delta[2];
 } row_pair;
 
-/* Probability and gradient of the scaled score of 16 keys of one row. */
-VFN vf score_gradient(uint16_t seen, const float *s, const float *dp, vf scale, vf lse, vf delta,
-                      vf *p) {
-    *p = v_exp2_where(seen, _mm512_fmsub_ps(v_load(s), scale, lse));
-    return v_mul(*p, v_sub(v_load(dp), delta));
+/* Numbers of one row on all lanes. */
+typedef struct row_lanes {
+    vf scale, lse, delta, gain;
+} row_lanes;
+
+/* Probability, as dropout leaves it, and gradient of the scaled score of the keys of group g, whose
+   scores and gradients of probabilities lie at s and dp. */
+VFN vf score_gradient(const bool drops, const row_pair *x, int row, int64_t g, const float *s,
+                      const float *dp, const row_lanes *l, vf *p) {
+    const vf e = v_exp2_where(x->seen[row][g], _mm512_fmsub_ps(v_load(s), l->scale, l->lse));
+    *p = e;
+    if (!drops) return v_mul(e, v_sub(v_load(dp), l->delta));
+    *p = _mm512_maskz_mul_ps(x->keep[row][g], e, l->gain);
+    return v_mul(e, v_sub(_mm512_maskz_mul_ps(x->keep[row][g], v_load(dp), l->gain), l->delta));
 }
 
 /* From the scores and gradients of probabilities of two rows of the tile to the words of both: p
    and ds (row pairs) and the tile's ds (rows). Keys from `groups` on get zeros. */
-VFN void score_gradients(const bool both, uint32_t *p, uint32_t *ds, const tile_scratch *w,
-                         int64_t row, const row_pair *x, int64_t groups, int64_t nkp, float scale) {
-    const vf vscale = v_set(scale);
-    const vf lse[2] = {v_set(x->lse[0]), v_set(x->lse[1])};
-    const vf delta[2] = {v_set(x->delta[0]), v_set(x->delta[1])};
+VFN void score_gradients(const bool both, const bool drops, uint32_t *p, uint32_t *ds,
+                         const tile_scratch *w, int64_t row, const row_pair *x, int64_t groups,
+                         int64_t nkp, float scale) {
+    const row_lanes first = {v_set(scale), v_set(x->lse[0]), v_set(x->delta[0]), v_set(x->gain)};
+    const row_lanes second = {v_set(scale), v_set(x->lse[1]), v_set(x->delta[1]), v_set(x->gain)};
     const float *s = w->s + row * nkp;
     const float *dp = w->dp + row * nkp;
     uint16_t *rows = w->ds + row * nkp;
@@ -307,11 +332,8 @@ VFN void score_gradients(const bool both, uint32_t *p, uint32_t *ds, const tile_
         vf p0;
         vf p1 = v_zero();
         vf d1 = v_zero();
-        const vf d0 = score_gradient(x->seen[0][g], s + k, dp + k, vscale, lse[0], delta[0], &p0);
-        if (both) {
-            d1 = score_gradient(x->seen[1][g], s + nkp + k, dp + nkp + k, vscale, lse[1], delta[1],
-                                &p1);
-        }
+        const vf d0 = score_gradient(drops, x, 0, g, s + k, dp + k, &first, &p0);
+        if (both) d1 = score_gradient(drops, x, 1, g, s + nkp + k, dp + nkp + k, &second, &p1);
         vi halves;
         _mm512_storeu_si512(p + k, pair_words(p0, p1, &halves));
         _mm512_storeu_si512(ds + k, pair_words(d0, d1, &halves));
@@ -327,34 +349,41 @@ VFN void score_gradients(const bool both, uint32_t *p, uint32_t *ds, const tile_
 
 /* The tile's scores and gradients of probabilities of `rows` query rows to their gradients. */
 static void block_gradients(const ppi_kernel_args *a, const attention_dims *d, uint32_t *p,
-                            uint32_t *ds, const tile_scratch *w, int64_t task, int64_t i0,
+                            uint32_t *ds, const tile_scratch *w, head_masks *masks, int64_t i0,
                             int64_t rows, int64_t groups) {
-    const attention_state *s = a->state;
+    const int64_t task = masks->head;
+    const block_masks m = head_masks_rows(masks, i0, rows, groups);
     const float *lse = (const float *)a->in[5].data + task * d->nq;
     const float scale = a->params.attention.scale * log2_e;
     const int64_t at = head_at(d, task, d->nq);
     for (int64_t r = 0; r < rows; r += 2) {
         const bool both = r + 1 < rows;
-        row_pair x = {0};
+        row_pair x = {.gain = m.keep ? masks->rule.gain : 1.0f};
         for (int k = 0; k < (both ? 2 : 1); k++) {
             const int64_t i = i0 + r + k;
-            x.seen[k] = s->seen + i * s->groups;
+            x.seen[k] = m.seen + (r + k) * m.stride;
+            if (m.keep) x.keep[k] = m.keep + (r + k) * m.stride;
             x.lse[k] = lse[i] * log2_e;
             x.delta[k] = row_delta(head_of(&a->in[4], at + i * d->width),
                                    head_of(&a->in[0], at + i * d->width), d->size);
         }
         const int64_t to = r / 2 * d->nkp;
-        if (both) {
-            score_gradients(true, p + to, ds + to, w, r, &x, groups, d->nkp, scale);
+        if (both && m.keep) {
+            score_gradients(true, true, p + to, ds + to, w, r, &x, groups, d->nkp, scale);
+        } else if (both) {
+            score_gradients(true, false, p + to, ds + to, w, r, &x, groups, d->nkp, scale);
+        } else if (m.keep) {
+            score_gradients(false, true, p + to, ds + to, w, r, &x, groups, d->nkp, scale);
         } else {
-            score_gradients(false, p + to, ds + to, w, r, &x, groups, d->nkp, scale);
+            score_gradients(false, false, p + to, ds + to, w, r, &x, groups, d->nkp, scale);
         }
     }
 }
 
 /* dq of a head, and the row pairs of probabilities and gradients of scores that dk and dv need. */
 static void query_gradient(const ppi_kernel_args *a, const attention_dims *d, const head_layout *l,
-                           uint32_t *scratch, int64_t task, const float *factor) {
+                           head_masks *masks, uint32_t *scratch, int64_t task,
+                           const float *factor) {
     const attention_state *s = a->state;
     const int64_t q_at = head_at(d, task, d->nq);
     const tile_scratch w = tile_of(scratch + l->at[BWD_TILE], d);
@@ -371,7 +400,7 @@ static void query_gradient(const ppi_kernel_args *a, const attention_dims *d, co
                      row_words(head_of(&a->in[0], at), d->width), scratch + l->at[BWD_VT], d->nkp,
                      groups * VW, d->size / 2);
         block_gradients(a, d, scratch + l->at[BWD_P] + pairs_at, scratch + l->at[BWD_DS] + pairs_at,
-                        &w, task, i0, rows, groups);
+                        &w, masks, i0, rows, groups);
         if (!a->out[0].data) continue;
         pair_product(rows, (pair_out){.y = &a->out[0], .at = at, .ld = d->width, .factor = factor},
                      row_words(w.ds, d->nkp), scratch + l->at[BWD_K], d->size, d->size,
@@ -397,7 +426,8 @@ static void key_gradient(const ppi_operand *y, const attention_dims *d, const at
 }
 
 static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *d,
-                                const head_layout *l, uint32_t *scratch, int64_t task) {
+                                const head_layout *l, head_masks *masks, uint32_t *scratch,
+                                int64_t task) {
     const attention_state *s = a->state;
     const int64_t k_at = head_at(d, task, d->nk);
     const int64_t q_at = head_at(d, task, d->nq);
@@ -414,7 +444,8 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
     pack_row_pairs(scratch + l->at[BWD_K], k, d->width, d->nk, d->size);
     pack_row_pairs(scratch + l->at[BWD_Q], head_of(&a->in[1], q_at), d->width, d->nq, d->size);
     pack_row_pairs(scratch + l->at[BWD_DY], head_of(&a->in[0], q_at), d->width, d->nq, d->size);
-    query_gradient(a, d, l, scratch, task, scale);
+    head_masks_turn(masks, a, attention_blocked(1), task);
+    query_gradient(a, d, l, masks, scratch, task, scale);
     key_gradient(&a->out[1], d, s, task, scratch + l->at[BWD_DS], scratch + l->at[BWD_Q], scale);
     key_gradient(&a->out[2], d, s, task, scratch + l->at[BWD_P], scratch + l->at[BWD_DY], one);
 }
@@ -426,8 +457,10 @@ static pp_status attention_grad_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(d.batch * d.heads, 1, t, nt);
+        head_masks masks;
+        head_masks_begin(&masks, a);
         for (int64_t task = r.from; task < r.to; task++)
-            attention_grad_head(a, &d, &l, layout_scratch(a, &l, t), task);
+            attention_grad_head(a, &d, &l, &masks, layout_scratch(a, &l, t), task);
     }
     return PP_OK;
 }

@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "cpu/simd/team.h"
 
+/* Rows and keys of a window at most. */
+enum { PPI_ATTENTION_MAX = 4096 };
+
 /* The mask for the plan's shape; keys in groups of `lanes` (8 or 16). */
 typedef struct attention_state {
     int64_t nq, nk, nkp; /* rows of queries and keys; keys padded to whole groups */
@@ -35,9 +38,17 @@ static inline attention_dims attention_sizes(const ppi_kernel_args *a, int q, in
                             .size = sq->dim[2] / heads};
 }
 
-/* Every query row sees a key. */
-static inline bool attention_rows_see(const ppi_kernel_args *a, const attention_dims *d) {
+/* Position of query row i among the keys. */
+static inline int64_t attention_position(const ppi_mask *m, int64_t i) {
+    return m->q_offset + (m->q_rows.at ? m->q_rows.at[i] : i);
+}
+
+/* Every query row sees a key, its own where others may be blocked. */
+static inline bool attention_rows_see(const ppi_kernel_args *a, const attention_dims *d, bool own) {
     for (int64_t i = 0; i < d->nq; i++) {
+        const int64_t self = attention_position(&a->params.attention.mask, i);
+        if (own && (self >= d->nk || !ppi_mask_allows(&a->params.attention.mask, i, self)))
+            return false;
         int64_t k = 0;
         while (k < d->nk && !ppi_mask_allows(&a->params.attention.mask, i, k)) k++;
         if (k == d->nk) return false;
@@ -45,11 +56,18 @@ static inline bool attention_rows_see(const ppi_kernel_args *a, const attention_
     return true;
 }
 
+/* Operand of the blocked keys, which may be absent. */
+static inline int attention_blocked(int q) {
+    return q == 0 ? 3 : 6;
+}
+
 /* The shapes suit kernels of `lanes` lanes. */
 static inline bool attention_shape_fits(const ppi_kernel_args *a, int q, int lanes) {
     if (a->accumulate) return false;
     const attention_dims d = attention_sizes(a, q, lanes);
-    return d.size % lanes == 0 && d.nk <= 4096 && d.nq <= 4096 && attention_rows_see(a, &d);
+    const bool blocks = a->n_in > attention_blocked(q);
+    return d.size % lanes == 0 && d.nk <= PPI_ATTENTION_MAX && d.nq <= PPI_ATTENTION_MAX &&
+           attention_rows_see(a, &d, blocks);
 }
 
 static inline void attention_teardown(ppi_kernel_args *a) {

@@ -5,12 +5,12 @@
    header. */
 #include <string.h>
 
-#include "cpu/simd/attention_mask.h"
+#include "cpu/simd/attention_drop.h"
 #include "cpu/simd/tile_tmpl.h"
 
 static bool attention_fits(const ppi_kernel_args *a, int q) {
-    for (int i = 0; i < a->n_in; i++) {
-        if (!ppi_is_float(a->in[i].dtype)) return false;
+    for (int i = 0; i < attention_blocked(q); i++) {
+        if (i < a->n_in && !ppi_is_float(a->in[i].dtype)) return false;
     }
     return attention_shape_fits(a, q, VW);
 }
@@ -86,6 +86,12 @@ static float softmax_scores(float *s, const uint16_t *seen, int64_t n, float sca
     return v_sum(sum);
 }
 
+/* What is dropped becomes zero, the rest is multiplied by `gain`. */
+static void drop_row(float *x, const uint16_t *keep, int64_t n, float gain) {
+    for (int64_t k = 0; k < n; k += VW)
+        v_store(x + k, v_where(keep[k / VW], v_mul(v_load(x + k), v_set(gain)), v_zero()));
+}
+
 /* Floats of scratch of one thread. */
 static int64_t attention_scratch(const attention_dims *d) {
     return d->size * d->nkp + d->nk * d->size + VG_ROWS * (2 * d->size + d->nkp) + 64;
@@ -97,8 +103,8 @@ static size_t attention_workspace(const ppi_kernel_args *a) {
     return (size_t)((attention_scratch(&d) + 15) / 16 * 16) * (size_t)threads * sizeof(float);
 }
 
-static void attention_head(const ppi_kernel_args *a, const attention_dims *d, float *scratch,
-                           int64_t task) {
+static void attention_head(const ppi_kernel_args *a, const attention_dims *d, head_masks *masks,
+                           float *scratch, int64_t task) {
     const attention_state *s = a->state;
     const int64_t b = task / d->heads;
     const int64_t h = task % d->heads;
@@ -110,19 +116,22 @@ static void attention_head(const ppi_kernel_args *a, const attention_dims *d, fl
     const int64_t k_at = b * d->nk * d->width + h * d->size;
     const int64_t q_at = b * d->nq * d->width + h * d->size;
     float *lse = a->out[1].data;
+    head_masks_turn(masks, a, attention_blocked(0), task);
     pack_transposed(kt, d->nkp, &a->in[1], k_at, d->width, d->nk, d->size);
     pack_rows(v, &a->in[2], k_at, d->width, d->nk, d->size);
     for (int64_t i0 = 0; i0 < d->nq; i0 += VG_ROWS) {
         const int64_t rows = ppi_min64(VG_ROWS, d->nq - i0);
         const int64_t end = attention_end(s, i0, rows);
         const int64_t wide = (end + VW - 1) / VW * VW;
+        const block_masks m = head_masks_rows(masks, i0, rows, wide / VW);
         float inverse[VG_ROWS];
         pack_rows(q, &a->in[0], q_at + i0 * d->width, d->width, rows, d->size);
         tile_product(rows, p, d->nkp, (tile_a){q, d->size, 1}, kt, d->nkp, wide, d->size);
         for (int64_t r = 0; r < rows; r++) {
             float max;
-            const float sum = softmax_scores(p + r * d->nkp, s->seen + (i0 + r) * s->groups, wide,
+            const float sum = softmax_scores(p + r * d->nkp, m.seen + r * m.stride, wide,
                                              a->params.attention.scale, &max);
+            if (m.keep) drop_row(p + r * d->nkp, m.keep + r * m.stride, wide, masks->rule.gain);
             inverse[r] = 1.0f / sum;
             if (lse) lse[task * d->nq + i0 + r] = max + logf(sum);
         }
@@ -140,8 +149,10 @@ static pp_status attention_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(tasks, 1, t, nt);
+        head_masks masks;
+        head_masks_begin(&masks, a);
         for (int64_t task = r.from; task < r.to; task++)
-            attention_head(a, &d, (float *)a->workspace + each * t, task);
+            attention_head(a, &d, &masks, (float *)a->workspace + each * t, task);
     }
     return PP_OK;
 }
@@ -224,8 +235,8 @@ static void key_gradient(const ppi_operand *out, int64_t at, const attention_dim
     }
 }
 
-static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *d, float *scratch,
-                                int64_t task) {
+static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *d,
+                                head_masks *masks, float *scratch, int64_t task) {
     const attention_state *s = a->state;
     const head_scratch w = head_layout(d, scratch);
     const int64_t b = task / d->heads;
@@ -233,6 +244,7 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
     const int64_t k_at = b * d->nk * d->width + h * d->size;
     const int64_t q_at = b * d->nq * d->width + h * d->size;
     const float *lse = (const float *)a->in[5].data + task * d->nq;
+    head_masks_turn(masks, a, attention_blocked(1), task);
     pack_rows(w.dy, &a->in[0], q_at, d->width, d->nq, d->size);
     pack_rows(w.q, &a->in[1], q_at, d->width, d->nq, d->size);
     pack_rows(w.k, &a->in[2], k_at, d->width, d->nk, d->size);
@@ -244,6 +256,7 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
         const int64_t rows = ppi_min64(VG_ROWS, d->nq - i0);
         const int64_t end = attention_end(s, i0, rows);
         const int64_t wide = (end + VW - 1) / VW * VW;
+        const block_masks m = head_masks_rows(masks, i0, rows, wide / VW);
         float *p = w.p + i0 * d->nkp;
         float *dp = w.dp + i0 * d->nkp;
         tile_product(rows, p, d->nkp, (tile_a){w.q + i0 * d->size, d->size, 1}, w.kt, d->nkp, wide,
@@ -252,8 +265,11 @@ static void attention_grad_head(const ppi_kernel_args *a, const attention_dims *
                      wide, d->size);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t i = i0 + r;
-            score_gradient(p + r * d->nkp, dp + r * d->nkp, s->seen + i * s->groups, wide, d->nkp,
+            const uint16_t *keep = m.keep ? m.keep + r * m.stride : NULL;
+            if (keep) drop_row(dp + r * d->nkp, keep, wide, masks->rule.gain);
+            score_gradient(p + r * d->nkp, dp + r * d->nkp, m.seen + r * m.stride, wide, d->nkp,
                            a->params.attention.scale, lse[i], w.delta[i]);
+            if (keep) drop_row(p + r * d->nkp, keep, wide, masks->rule.gain);
         }
         if (!a->out[0].data) continue;
         tile_product(rows, w.tile, d->size, (tile_a){dp, d->nkp, 1}, w.k, d->size, d->size, end);
@@ -271,8 +287,10 @@ static pp_status attention_grad_run(const ppi_kernel_args *a) {
 #pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
     for (int t = 0; t < nt; t++) {
         const ppi_range r = ppi_part(tasks, 1, t, nt);
+        head_masks masks;
+        head_masks_begin(&masks, a);
         for (int64_t task = r.from; task < r.to; task++)
-            attention_grad_head(a, &d, (float *)a->workspace + each * t, task);
+            attention_grad_head(a, &d, &masks, (float *)a->workspace + each * t, task);
     }
     return PP_OK;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cpu/simd/team.h"
-#include "tensor/dropout.h"
+#include "cpu/simd/philox_tmpl.h"
 
 /* Runs BODY for each range of 0..n-1 on a team; BODY sees `r`. */
 #define EW_TEAM(n, unit, threads, BODY)                                                            \
@@ -51,81 +51,6 @@ void PPI_SIMD(accumulate)(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, in
         if (left > 0)
             v_put_n(y, yt, i, v_add(v_get_n(y, yt, i, left), v_get_n(x, xt, i, left)), left);
     });
-}
-
-/* Rows r of x, a VW by VW tile at a time. */
-VFN void transpose_rows(void *y, const void *x, const ppi_dtype t, int64_t rows, int64_t cols,
-                        ppi_range r) {
-    float tile[VW * VW];
-    for (int64_t i = r.from; i < r.to; i += VW) {
-        const int64_t height = ppi_min64(VW, r.to - i);
-        for (int64_t c = 0; c < cols; c += VW) {
-            const int64_t width = ppi_min64(VW, cols - c);
-            const bool whole = height == VW && width == VW;
-            vf in[VW];
-            for (int k = 0; k < VW; k++) {
-                const int64_t at = (i + k) * cols + c;
-                in[k] = whole ? v_get(x, t, at) : k < height ? v_get_n(x, t, at, width) : v_zero();
-            }
-            v_transpose(tile, VW, in);
-            for (int64_t k = 0; k < width; k++) {
-                if (whole) {
-                    v_put(y, t, (c + k) * rows + i, v_load(tile + k * VW));
-                } else {
-                    v_put_n(y, t, (c + k) * rows + i, v_load(tile + k * VW), height);
-                }
-            }
-        }
-    }
-}
-
-#ifdef VEC_PAIR_WORDS
-/* Rows r of bf16 x, 2 VW rows by VW columns at a time: two rows make words, words are transposed, so
-   that every store is a whole line. Bits are moved, never rounded. */
-VFN void transpose_words(uint16_t *y, const uint16_t *x, int64_t rows, int64_t cols, ppi_range r) {
-    const int64_t whole_cols = cols - cols % VW;
-    int64_t i = r.from;
-    for (; i + 2 * VW <= r.to; i += 2 * VW) {
-        for (int64_t c = 0; c < whole_cols; c += VW) {
-            vf in[VW];
-            for (int k = 0; k < VW; k++) {
-                const uint16_t *even = x + (i + 2 * k) * cols + c;
-                in[k] = v_pair_words(even, even + cols);
-            }
-            if (rows % 2 == 0) {
-                v_transpose((float *)(void *)(y + c * rows + i), rows / 2, in);
-                continue;
-            }
-            float tile[VW * VW];
-            v_transpose(tile, VW, in);
-            for (int k = 0; k < VW; k++) memcpy(y + (c + k) * rows + i, tile + k * VW, 4 * VW);
-        }
-        for (int64_t c = whole_cols; c < cols; c++) {
-            for (int64_t k = i; k < i + 2 * VW; k++) y[c * rows + k] = x[k * cols + c];
-        }
-    }
-    for (; i < r.to; i++) {
-        for (int64_t c = 0; c < cols; c++) y[c * rows + i] = x[i * cols + c];
-    }
-}
-#else
-VFN void transpose_words(uint16_t *y, const uint16_t *x, int64_t rows, int64_t cols, ppi_range r) {
-    transpose_rows(y, x, PPI_BF16, rows, cols, r);
-}
-#endif
-
-void PPI_SIMD(transpose)(void *y, const void *x, ppi_dtype t, int64_t rows, int64_t cols,
-                         int threads) {
-    const int nt = ppi_team(rows * cols, threads);
-#pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
-    for (int p = 0; p < nt; p++) {
-        const ppi_range r = ppi_part(rows, 32, p, nt);
-        if (t == PPI_BF16) {
-            transpose_words(y, x, rows, cols, r);
-        } else {
-            transpose_rows(y, x, PPI_F32, rows, cols, r);
-        }
-    }
 }
 
 VFN void act_range(void *y, ppi_dtype yt, const void *x, ppi_dtype xt, const ppi_act act,
@@ -565,65 +490,20 @@ static pp_status broadcast_to_run(const ppi_kernel_args *a) {
 
 /* ---- dropout ---- */
 
-enum { PHILOX_ROUNDS = 10 };
-
-/* What all elements of a site share: the keys of each round, the step, which words drop. */
-typedef struct dropout_rule {
-    uint32_t key[2 * PHILOX_ROUNDS];
-    uint64_t step;
-    uint32_t limit;
-    float gain; /* of the elements kept */
-} dropout_rule;
-
 static dropout_rule dropout_rule_of(const ppi_kernel_args *a) {
     const float p = a->params.dropout.p;
-    dropout_rule rule = {
-        .step = *a->step, .limit = ppi_dropout_threshold(p), .gain = 1.0f / (1.0f - p)};
-    ppi_dropout_key(rule.key, *a->seed, a->params.dropout.site);
-    for (int i = 2; i < 2 * PHILOX_ROUNDS; i++)
-        rule.key[i] = rule.key[i - 2] + (i % 2 ? 0xbb67ae85u : 0x9e3779b9u);
-    return rule;
+    return dropout_rule_make(a, a->params.dropout.site, ppi_dropout_threshold(p),
+                             1.0f / (1.0f - p));
 }
 
-/* Registers of blocks that go through the rounds together, each a chain of its own; and the
-   elements that their words serve. */
-enum { PHILOX_SETS = 4, PHILOX_ELEMENTS = PHILOX_SETS * 2 * VW };
+enum { PHILOX_ELEMENTS = PHILOX_SETS * PHILOX_WORDS };
 
-/* Words of the blocks from `block` on, in element order: ppi_dropout_words on lanes. */
-VFN void dropout_words(uint32_t out[PHILOX_ELEMENTS], const dropout_rule *rule, uint64_t block) {
-    vi c0[PHILOX_SETS], c1[PHILOX_SETS], c2[PHILOX_SETS], c3[PHILOX_SETS];
-#pragma GCC unroll 4
-    for (int i = 0; i < PHILOX_SETS; i++) {
-        c0[i] = v_block_order(block + (uint64_t)(i * VW / 2));
-        c1[i] = v_upper_half(c0[i]);
-        c2[i] = v_iset64(rule->step);
-        c3[i] = v_upper_half(c2[i]);
-    }
-#pragma GCC unroll 10
-    for (int round = 0; round < PHILOX_ROUNDS; round++) {
-#pragma GCC unroll 4
-        for (int i = 0; i < PHILOX_SETS; i++) {
-            const vi p0 = v_mul_wide(c0[i], 0xd2511f53u);
-            const vi p1 = v_mul_wide(c2[i], 0xcd9e8d57u);
-            c0[i] = v_xor3(v_upper_half(p1), c1[i], rule->key[2 * round]);
-            c1[i] = p1;
-            c2[i] = v_xor3(v_upper_half(p0), c3[i], rule->key[2 * round + 1]);
-            c3[i] = p0;
-        }
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < PHILOX_SETS; i++)
-        v_interleave4(out + i * 2 * VW, c0[i], c1[i], c2[i], c3[i]);
-}
-
-/* Elements r of the operands, whose mask starts at element r.from + shift; that is a multiple of
-   4 VW. */
 VFN void dropout_range(void *y, const ppi_dtype yt, const void *x, const ppi_dtype xt,
                        const dropout_rule *rule, ppi_range r, int64_t shift) {
     const vf gain = v_set(rule->gain);
     for (int64_t i = r.from; i < r.to; i += PHILOX_ELEMENTS) {
         uint32_t words[PHILOX_ELEMENTS];
-        dropout_words(words, rule, (uint64_t)(i + shift) / 4);
+        philox_words(PHILOX_SETS, words, rule, (uint64_t)(i + shift) / 4);
         if (i + PHILOX_ELEMENTS <= r.to) {
 #pragma GCC unroll 8
             for (int k = 0; k < PHILOX_ELEMENTS; k += VW)

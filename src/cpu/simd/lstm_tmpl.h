@@ -166,11 +166,17 @@ static bool lstm_grad_accepts(const ppi_kernel_args *a) {
            a->out[1].dtype == PPI_F32 && a->out[2].dtype == PPI_F32;
 }
 
+/* From row to row of the gradients of the sums: no multiple of a page, whose rows would fall on few
+   cache lines. */
+static int64_t lstm_sums_stride(const lstm_form *f) {
+    return LSTM_GATES * f->pad + VW;
+}
+
 /* Transposed weights, plain [4 h, h] and in panels [4 pad, pad]; for each sequence: dh and dc
    [pad], gradients of the sums [4 pad]. */
 static size_t lstm_grad_workspace(const ppi_kernel_args *a) {
     const lstm_form f = lstm_form_of(&a->in[0].shape);
-    return (size_t)(LSTM_GATES * f.pad * (f.h + f.pad) + f.b * (2 + LSTM_GATES) * f.pad) *
+    return (size_t)(LSTM_GATES * f.pad * (f.h + f.pad) + f.b * (2 * f.pad + lstm_sums_stride(&f))) *
            sizeof(float);
 }
 
@@ -227,6 +233,7 @@ static void lstm_cells_grad(const ppi_kernel_args *a, const lstm_form *f, int64_
 static void lstm_sequences_grad(const ppi_kernel_args *a, const lstm_form *f, float *wt,
                                 float *state, ppi_range r) {
     const int64_t width = LSTM_GATES * f->pad;
+    const int64_t stride = lstm_sums_stride(f);
     float *dh = state;
     float *dc = dh + f->b * f->pad;
     float *da = dc + f->b * f->pad;
@@ -234,8 +241,8 @@ static void lstm_sequences_grad(const ppi_kernel_args *a, const lstm_form *f, fl
     memset(dc + r.from * f->pad, 0, (size_t)((r.to - r.from) * f->pad) * sizeof(float));
     for (int64_t t = f->steps - 1; t >= 0; t--) {
         for (int64_t b = r.from; b < r.to; b++)
-            lstm_cells_grad(a, f, b, t, dh + b * f->pad, dc + b * f->pad, da + b * width);
-        lstm_product(dh, da, width, wt, f->pad, width, r);
+            lstm_cells_grad(a, f, b, t, dh + b * f->pad, dc + b * f->pad, da + b * stride);
+        lstm_product(dh, da, stride, wt, f->pad, width, r);
         for (int64_t b = r.from; b < r.to; b++) {
             if (!lstm_reset_at(&a->in[5], b * f->steps + t)) continue;
             memset(dh + b * f->pad, 0, (size_t)f->pad * sizeof(float));
@@ -268,47 +275,95 @@ static bool lstm_grad_w_accepts(const ppi_kernel_args *a) {
            a->in[2].dtype == PPI_F32 && a->out[0].dtype == PPI_F32;
 }
 
-/* Columns of the result in whole vectors. */
-static int64_t lstm_columns(const lstm_form *f) {
-    return (LSTM_GATES * f->h + VW - 1) / VW * VW;
+/* Steps whose product is added up at a time: what it reads then stays in the cache. */
+enum { LSTM_CHUNK = 256 };
+
+/* Panels of h: VG_ROWS columns each, the last one padded with zeros. */
+static int64_t lstm_left_panels(const lstm_form *f) {
+    return (f->h + VG_ROWS - 1) / VG_ROWS;
 }
 
-/* h before each step [b steps, h], the gradient of the sums and the result in whole vectors. */
+/* Numbers that a thread works in: a chunk of h in panels, a panel of gradients, a row of h, and a
+   tile of the result. */
+static int64_t lstm_grad_w_floats(const lstm_form *f) {
+    return LSTM_CHUNK * (lstm_left_panels(f) * VG_ROWS + LSTM_PANEL) + f->pad +
+           VG_ROWS * LSTM_PANEL;
+}
+
 static size_t lstm_grad_w_workspace(const ppi_kernel_args *a) {
     const lstm_form f = lstm_form_of(&a->in[1].shape);
-    const int64_t rows = f.b * f.steps;
-    return (size_t)(rows * f.pad + (rows + f.h) * lstm_columns(&f)) * sizeof(float);
+    return (size_t)((a->threads < 1 ? 1 : a->threads) * lstm_grad_w_floats(&f)) * sizeof(float);
+}
+
+/* h before step r of all steps, as f32 [pad]. */
+static void lstm_state_before(const ppi_kernel_args *a, const lstm_form *f, int64_t r, float *to) {
+    if (lstm_reset_at(&a->in[3], r)) {
+        memset(to, 0, (size_t)f->pad * sizeof(float));
+    } else if (r % f->steps == 0) {
+        lstm_row(to, &a->in[2], r / f->steps * f->h, f->h, f->pad);
+    } else {
+        lstm_row(to, &a->in[1], (r - 1) * f->h, f->h, f->pad);
+    }
+}
+
+/* Element m of panel p of step k at [p][k][m]. */
+static void lstm_pack_left(const ppi_kernel_args *a, const lstm_form *f, float *left, float *row,
+                           int64_t first, int64_t n) {
+    for (int64_t k = 0; k < n; k++) {
+        lstm_state_before(a, f, first + k, row);
+        for (int64_t j = 0; j < lstm_left_panels(f) * VG_ROWS; j++) {
+            const int64_t p = j / VG_ROWS;
+            left[(p * LSTM_CHUNK + k) * VG_ROWS + j % VG_ROWS] = j < f->h ? row[j] : 0.0f;
+        }
+    }
+}
+
+/* Columns c .. of the gradient of the weights: chunk by chunk, whatever the number of threads. */
+static void lstm_grad_w_panel(const ppi_kernel_args *a, const lstm_form *f, const float *left,
+                              float *right, float *tile, int64_t c, int64_t first, int64_t n) {
+    const int64_t cols = LSTM_GATES * f->h;
+    const int64_t wide = ppi_min64(LSTM_PANEL, (cols - c + VW - 1) / VW * VW);
+    const int64_t real = ppi_min64(wide, cols - c);
+    float *dw = a->out[0].data;
+    for (int64_t k = 0; k < n; k++)
+        lstm_row(right + k * wide, &a->in[0], (first + k) * cols + c, real, wide);
+    for (int64_t p = 0; p < lstm_left_panels(f); p++) {
+        const tile_a panel = {left + p * LSTM_CHUNK * VG_ROWS, 1, VG_ROWS};
+        tile_rows(VG_ROWS, tile, wide, panel, right, wide, wide, n);
+        for (int64_t m = 0; m < VG_ROWS && p * VG_ROWS + m < f->h; m++) {
+            float *to = dw + (p * VG_ROWS + m) * cols + c;
+            for (int64_t j = 0; j < real; j++)
+                to[j] = (first == 0 ? 0.0f : to[j]) + tile[m * wide + j];
+        }
+    }
+}
+
+/* Panels of columns r. */
+static void lstm_grad_w_columns(const ppi_kernel_args *a, const lstm_form *f, float *work,
+                                ppi_range r) {
+    const int64_t rows = f->b * f->steps;
+    float *left = work;
+    float *right = left + LSTM_CHUNK * lstm_left_panels(f) * VG_ROWS;
+    float *row = right + LSTM_CHUNK * LSTM_PANEL;
+    float *tile = row + f->pad;
+    for (int64_t first = 0; first < rows && r.from < r.to; first += LSTM_CHUNK) {
+        const int64_t n = ppi_min64(LSTM_CHUNK, rows - first);
+        lstm_pack_left(a, f, left, row, first, n);
+        for (int64_t p = r.from; p < r.to; p++)
+            lstm_grad_w_panel(a, f, left, right, tile, p * LSTM_PANEL, first, n);
+    }
 }
 
 static pp_status lstm_grad_w_run(const ppi_kernel_args *a) {
     const lstm_form f = lstm_form_of(&a->in[1].shape);
-    const int64_t rows = f.b * f.steps;
-    const int64_t wide = lstm_columns(&f);
-    const int64_t cols = LSTM_GATES * f.h;
-    float *before = a->workspace;
-    float *d = before + rows * f.pad;
-    float *dw = d + rows * wide;
-    for (int64_t r = 0; r < rows; r++) {
-        const int64_t b = r / f.steps;
-        float *to = before + r * f.pad;
-        if (lstm_reset_at(&a->in[3], r)) {
-            memset(to, 0, (size_t)f.pad * sizeof(float));
-        } else if (r % f.steps == 0) {
-            lstm_row(to, &a->in[2], b * f.h, f.h, f.pad);
-        } else {
-            lstm_row(to, &a->in[1], (r - 1) * f.h, f.h, f.pad);
-        }
-        lstm_row(d + r * wide, &a->in[0], r * cols, cols, wide);
-    }
-    const int nt = lstm_team(&f, a->threads);
-#pragma omp parallel for num_threads(nt) schedule(static) if (nt > 1)
-    for (int64_t k = 0; k < f.h; k += VG_ROWS) {
-        const tile_a left = {before + k, 1, f.pad};
-        const int64_t n = ppi_min64(VG_ROWS, f.h - k);
-        tile_product(n, dw + k * wide, wide, left, d, wide, wide, rows);
-        for (int64_t i = k; i < k + n; i++)
-            memcpy((float *)a->out[0].data + i * cols, dw + i * wide, (size_t)cols * sizeof(float));
-    }
+    const int64_t panels = (LSTM_GATES * f.h + LSTM_PANEL - 1) / LSTM_PANEL;
+    const int64_t size = lstm_grad_w_floats(&f);
+    const bool serial = f.b * f.steps * f.h * f.h < PPI_SERIAL_BELOW;
+    const int nt = (int)ppi_max64(1, ppi_min64(serial ? 1 : a->threads, panels));
+    float *work = a->workspace;
+#pragma omp parallel for num_threads(nt) schedule(static, 1) if (nt > 1)
+    for (int t = 0; t < nt; t++)
+        lstm_grad_w_columns(a, &f, work + t * size, ppi_part(panels, 1, t, nt));
     return PP_OK;
 }
 

@@ -366,6 +366,21 @@ static float soft_loss(const ppi_operand *z, const ppi_operand *t, int64_t at, i
     return v_sum(s);
 }
 
+/* Sum of a row of logits. */
+static float row_total(const ppi_operand *z, int64_t at, int64_t c) {
+    vf s = v_zero();
+    for (int64_t i = 0; i < c; i += VW) s = v_add(s, row_get(z, at + i, c - i));
+    return v_sum(s);
+}
+
+/* Loss of a class, part of whose weight is spread over all. */
+static float class_loss(const ppi_operand *z, int64_t at, int64_t c, int64_t id, float lse,
+                        float smoothing) {
+    const float own = lse - ((const float *)z->data)[at + id];
+    if (smoothing == 0.0f) return own;
+    return (1.0f - smoothing) * own + smoothing * (lse - row_total(z, at, c) / (float)c);
+}
+
 static pp_status cross_entropy_run(const ppi_kernel_args *a) {
     const ppi_operand *z = &a->in[0], *t = &a->in[1];
     const int64_t c = z->shape.dim[1];
@@ -381,7 +396,9 @@ static pp_status cross_entropy_run(const ppi_kernel_args *a) {
         if (!loss) continue;
         if (t->dtype == PPI_I32) {
             const int32_t id = ((const int32_t *)t->data)[row];
-            loss[row] = id < 0 || id >= c ? 0.0f : lse - ((const float *)z->data)[row * c + id];
+            loss[row] = id < 0 || id >= c
+                            ? 0.0f
+                            : class_loss(z, row * c, c, id, lse, a->params.cross_entropy.smoothing);
         } else {
             loss[row] = soft_loss(z, t, row * c, c, lse);
         }
@@ -395,11 +412,12 @@ static bool cross_entropy_grad_accepts(const ppi_kernel_args *a) {
            a->out[0].dtype == PPI_F32;
 }
 
-/* scale e^(z - lse), the part of the gradient that does not know the target. */
-static void softmax_times(const ppi_kernel_args *a, int64_t at, int64_t c, float lse, float scale) {
+/* scale (e^(z - lse) - floor), the part of the gradient that does not know the target's class. */
+static void softmax_times(const ppi_kernel_args *a, int64_t at, int64_t c, float lse, float scale,
+                          float floor) {
     for (int64_t i = 0; i < c; i += VW) {
         const vf p = v_exp(v_sub(row_get(&a->in[1], at + i, c - i), v_set(lse)));
-        row_put(&a->out[0], at + i, v_mul(p, v_set(scale)), c - i);
+        row_put(&a->out[0], at + i, v_mul(v_sub(p, v_set(floor)), v_set(scale)), c - i);
     }
 }
 
@@ -414,13 +432,14 @@ static void cross_entropy_grad_row(const ppi_kernel_args *a, int64_t row, int64_
             memset(dz, 0, (size_t)c * sizeof(float));
             return;
         }
-        softmax_times(a, row * c, c, lse, dloss);
-        dz[id] -= dloss;
+        const float smoothing = a->params.cross_entropy.smoothing;
+        softmax_times(a, row * c, c, lse, dloss, smoothing / (float)c);
+        dz[id] -= (1.0f - smoothing) * dloss;
         return;
     }
     vf s = v_zero();
     for (int64_t i = 0; i < c; i += VW) s = v_add(s, row_get(t, row * c + i, c - i));
-    softmax_times(a, row * c, c, lse, dloss * v_sum(s));
+    softmax_times(a, row * c, c, lse, dloss * v_sum(s), 0.0f);
     for (int64_t i = 0; i < c; i += VW) {
         const vf d = row_get(&a->out[0], row * c + i, c - i);
         row_put(&a->out[0], row * c + i, v_fnma(v_set(dloss), row_get(t, row * c + i, c - i), d),

@@ -144,7 +144,7 @@ static void pair_product(int64_t rows, pair_out out, pair_a a, const uint32_t *b
 }
 
 /* y[c][r] = word c of row r of x, the row's elements 2c and 2c+1: B for a product along the columns
-   of x. `size` elements per row, rows padded with zeros to `pad`, a multiple of VW. */
+   of x. `size` elements per row, a multiple of VW; rows padded with zeros to `pad`, one as well. */
 static void pack_pairs_transposed(uint32_t *y, int64_t pad, const uint16_t *x, int64_t ld,
                                   int64_t rows, int64_t size) {
     for (int64_t r = 0; r < rows; r += VW) {
@@ -156,13 +156,15 @@ static void pack_pairs_transposed(uint32_t *y, int64_t pad, const uint16_t *x, i
                                      : v_zero();
             v_transpose((float *)(void *)(y + c / 2 * pad + r), pad, in);
         }
-        for (; c < size; c += 2) {
-            for (int k = 0; k < VW; k++) {
-                uint32_t w = 0;
-                if (r + k < rows) memcpy(&w, x + (r + k) * ld + c, sizeof w);
-                memcpy(y + c / 2 * pad + r + k, &w, sizeof w);
-            }
-        }
+        if (c == size) continue;
+        vf in[VW]; /* the last VW elements: half a vector of words */
+        float t[VW * VW];
+        for (int k = 0; k < VW; k++)
+            in[k] = r + k < rows ? _mm512_maskz_loadu_ps(0xff, (const void *)(x + (r + k) * ld + c))
+                                 : v_zero();
+        v_transpose(t, VW, in);
+        for (int64_t k = 0; k < VW / 2; k++)
+            v_store((float *)(void *)(y + (c / 2 + k) * pad + r), v_load(t + k * VW));
     }
 }
 

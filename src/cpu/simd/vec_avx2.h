@@ -151,6 +151,11 @@ VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
     const vi l = _mm256_xor_si256(_mm256_set1_epi32((int)limit), flip);
     return _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(l, w)), x);
 }
+VFN uint16_t v_halves_from(const uint16_t *half, uint16_t limit) {
+    const __m128i h = _mm_loadu_si128((const __m128i *)(const void *)half);
+    const __m128i kept = _mm_cmpeq_epi16(_mm_max_epu16(h, _mm_set1_epi16((int16_t)limit)), h);
+    return (uint16_t)_mm_movemask_epi8(_mm_packs_epi16(kept, _mm_setzero_si128()));
+}
 /* n <= VW bytes as numbers, other lanes 0; and numbers from 0 to 255 as bytes. */
 VFN vf v_load_u8_n(const uint8_t *p, int64_t n) {
     float t[8] = {0};

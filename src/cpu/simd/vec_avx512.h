@@ -151,6 +151,11 @@ VFN vf v_drop_below(const uint32_t *word, uint32_t limit, vf x) {
         _mm512_cmpge_epu32_mask(_mm512_loadu_si512(word), _mm512_set1_epi32((int)limit));
     return _mm512_maskz_mov_ps(k, x);
 }
+/* Bit l is set where half l of 16 bits is not below `limit` (unsigned). */
+VFN uint16_t v_halves_from(const uint16_t *half, uint16_t limit) {
+    const __m256i h = _mm256_loadu_si256((const __m256i *)(const void *)half);
+    return (uint16_t)_mm256_cmpge_epu16_mask(h, _mm256_set1_epi16((int16_t)limit));
+}
 /* n <= VW bytes as numbers, other lanes 0; and numbers from 0 to 255 as bytes. */
 VFN vf v_load_u8_n(const uint8_t *p, int64_t n) {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(v_tail(n), p)));

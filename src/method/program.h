@@ -1,0 +1,34 @@
+/* A graph and the plan compiled from it, as agents hold them, and what training on recorded windows
+   has in common whatever the network is. */
+#ifndef PPI_METHOD_PROGRAM_H
+#define PPI_METHOD_PROGRAM_H
+
+#include "method/method.h"
+
+/* Zeroed = empty. */
+typedef struct ppi_program {
+    ppi_graph *graph;
+    ppi_plan *plan;
+} ppi_program;
+
+/* Opens an empty program with an empty graph over the agent's parameters, to be written by a
+   builder; then compiles it with the agent's backend, arithmetic, threads and seed. `built` is what
+   the builder returned: a failure, of it or of the compilation, empties the program and is
+   returned. */
+pp_status ppi_program_open(ppi_program *p, const ppi_agent *a);
+pp_status ppi_program_compile(ppi_program *p, const ppi_agent *a, pp_status built);
+void ppi_program_clear(ppi_program *p);
+
+/* Input memory by name, an f32 output by name, and a float output copied as f32 (n elements). Names
+   that are missing are PP_ERR_INTERNAL. */
+pp_status ppi_program_input(const ppi_program *p, const char *name, void **out);
+pp_status ppi_program_output(const ppi_program *p, const char *name, const float **out);
+pp_status ppi_program_read(const ppi_program *p, const char *name, float *out, int64_t n);
+
+/* PP_ERR_NUMERIC for a loss that is not finite: names the first parameter, else the first gradient,
+   that is not finite. */
+pp_status ppi_program_not_finite(const ppi_agent *a, int64_t step, double loss);
+/* Share of the n rows of logits [n,classes] whose largest entry is that of the choice. */
+double ppi_program_accuracy(const float *logits, const int32_t *choice, int64_t n, int64_t classes);
+
+#endif
