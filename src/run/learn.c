@@ -28,6 +28,7 @@ static pp_status make_agent(ppi_learn *l) {
         .obs = c->games->obs,
         .actions = c->games->actions,
         .games = c->games->count,
+        .env = c->games->count == 1 ? c->games->spec[0].id : NULL,
         .seed = c->seed,
         .policy = c->policy,
         .threads = c->threads,

@@ -134,7 +134,7 @@ static void a_dry_run_checks_everything(void) {
     expect(0, DRY_DATA, "dry run: nothing was done");
     expect(0, DRY_DATA, "train mgdt/tiny: ");
     expect(0, DRY_DATA "--optim.lr 0.5", "lr = 0.5 ; command line");
-    expect(0, DRY_DATA "--eval.every 2", "env = arcade/catch ; data");
+    expect(0, DRY_DATA "--eval.every 2", "env = arcade/catch ; games of the run");
     expect(2, DRY, "--data");
     expect(1, DRY "--data d/arcade/catch/none-v0", "none-v0");
     expect(1, DRY_DATA "--model.board 7x7x2",
