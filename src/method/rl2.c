@@ -87,6 +87,9 @@ static const ppi_option_value dqn_rows[] = {
     {"optim.lr", "1e-4"},  {"optim.clip", "10"}, {"rl2.unroll", "40"},   {"rl2.episodes", "30"},
     {"rl2.streams", "29"}, {"rl2.gamma", "0.9"}, {"rl2.lambda", "0.75"},
 };
+/* The core that stays stable and learns 50 million steps in minutes (docs/methods/rl2.md). */
+static const ppi_option_value small_lstm_rows[] = {
+    {"rl2.width", "64"}, {"rl2.layers", "1"}, {"optim.lr", "1e-3"}};
 static const ppi_option_value transformer_rows[] = {{"rl2.layers", "4"}};
 /* What a transformer remembers of 256 streams would take gigabytes. */
 static const ppi_option_value transformer_a3c_rows[] = {{"rl2.streams", "64"}};
@@ -104,7 +107,8 @@ static pp_status recipe(ppi_options *set, const char *size) {
     const ppi_option_value base = {"rl2.base", strcmp(size, "small") == 0 ? "a3c" : "dqn"};
     PPI_TRY(ppi_online_recipe(set, size, &base, 1));
     const bool dqn = chosen(set, "rl2.base", "dqn");
-    const ppi_option_value layers = {"rl2.layers", dqn ? "1" : "2"};
+    const bool lstm = chosen(set, "rl2.core", "lstm");
+    const ppi_option_value one_layer = {"rl2.layers", "1"};
     GIVE(common_rows);
     if (dqn) {
         GIVE(dqn_rows);
@@ -113,7 +117,8 @@ static pp_status recipe(ppi_options *set, const char *size) {
     }
     if (chosen(set, "rl2.core", "transformer")) GIVE(transformer_rows);
     if (chosen(set, "rl2.core", "transformer") && !dqn) GIVE(transformer_a3c_rows);
-    return chosen(set, "rl2.core", "lstm") ? ppi_online_recipe(set, size, &layers, 1) : PP_OK;
+    if (lstm && !dqn) GIVE(small_lstm_rows);
+    return lstm && dqn ? ppi_online_recipe(set, size, &one_layer, 1) : PP_OK;
 }
 #undef GIVE
 

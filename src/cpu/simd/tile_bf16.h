@@ -51,15 +51,36 @@ VFN void pair_put(const ppi_operand *y, int64_t at, vf x) {
     v_put(y->data, y->dtype, at, x);
 }
 
+/* One vector of columns leaves few sums that wait for themselves: even and odd pairs are summed
+   apart, as two columns that are added up afterwards. */
+VFN int64_t pair_sums_narrow(const int rows, vf s[PT_ROWS][PT_VECS], pair_a a, const uint32_t *b,
+                             int64_t ldb, int64_t pairs) {
+    int64_t k = 0;
+    for (; k + 2 <= pairs; k += 2) {
+        const vi even = _mm512_loadu_si512(b + k * ldb);
+        const vi odd = _mm512_loadu_si512(b + (k + 1) * ldb);
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; m++) {
+            const uint32_t *at = a.a + m * a.row + k * a.col;
+            s[m][0] = pair_fma(s[m][0], pair_broadcast(at), even);
+            s[m][1] = pair_fma(s[m][1], pair_broadcast(at + a.col), odd);
+        }
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) s[m][0] = v_add(s[m][0], s[m][1]);
+    return k;
+}
+
 VFN void pair_block(const int rows, const int vecs, const pair_out *out, int64_t column, pair_a a,
                     const uint32_t *b, int64_t ldb, int64_t pairs) {
     vf s[PT_ROWS][PT_VECS];
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++) {
 #pragma GCC unroll 4
-        for (int n = 0; n < vecs; n++) s[m][n] = v_zero();
+        for (int n = 0; n < PT_VECS; n++) s[m][n] = v_zero();
     }
-    for (int64_t k = 0; k < pairs; k++) {
+    int64_t k = vecs == 1 ? pair_sums_narrow(rows, s, a, b, ldb, pairs) : 0;
+    for (; k < pairs; k++) {
         vi bv[PT_VECS];
 #pragma GCC unroll 4
         for (int n = 0; n < vecs; n++) bv[n] = _mm512_loadu_si512(b + k * ldb + n * VW);
