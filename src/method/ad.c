@@ -115,7 +115,7 @@ static const recipe_row recipe_rows[] = {
     {"model.lstm", {"32", "128", "512"}},
     {"model.dense", {"32", "128", "256"}},
     {"model.channels", {"4", "16", "128"}},
-    {"steps", {"200", "10000", "100000"}},
+    {"steps", {"200", "6000", "100000"}},
     {"optim.name", {"adam", "adam", "adam"}},
     {"optim.lr", {"3e-3", "2e-3", "3e-4"}},
     {"optim.warmup", {"20", "500", "2000"}},
@@ -151,13 +151,16 @@ static pp_status recipe(ppi_options *set, const char *size) {
     return PP_OK;
 }
 
-/* On few processors there are no updates to spare for what comes after the learning: histories end
- * a hundredth of their length behind their convergence. */
+/* On few processors there are no updates to spare for what comes after the learning: histories end a
+ * hundredth of their length behind their convergence. Of the rest every fourth episode is kept, so
+ * that the progress is visible inside a window (docs/methods/ad.md has the trials). */
 static pp_status distillation_recipe(ppi_options *set, const char *size) {
     char source[64];
     snprintf(source, sizeof source, "recipe %s", size);
     PPI_TRY(recipe(set, size));
-    return size_index(size) == CPU ? fill(set, "data.converged", "0.01", source) : PP_OK;
+    if (size_index(size) != CPU) return PP_OK;
+    PPI_TRY(fill(set, "data.every", "4", source));
+    return fill(set, "data.converged", "0.01", source);
 }
 
 /* Experts: the last tenth of every history. */
