@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "method/ad_agent.h"
 #include "method/online.h"
@@ -246,6 +247,9 @@ static void set_choices(ppi_ad_agent *a) {
     }
 }
 
+/* Attention kernels work on heads of a multiple of so many columns. */
+enum { FAST_HEAD = 16 };
+
 static pp_status configure(ppi_ad_agent *a) {
     const ppi_ad_model_options *o = &a->o.model;
     const env_row *env = env_row_of(a->env);
@@ -276,7 +280,14 @@ static pp_status configure(ppi_ad_agent *a) {
     };
     set_choices(a);
     PPI_TRY(set_tables(a));
-    return ppi_ad_config_check(&a->c);
+    PPI_TRY(ppi_ad_config_check(&a->c));
+    if (a->c.core == PPI_AD_TRANSFORMER && a->c.width / a->c.heads % FAST_HEAD != 0) {
+        ppi_log(PPI_LOG_WARN,
+                "heads of %lld columns (model.width / model.heads) have no fast kernel and take "
+                "many times longer; take a multiple of %d",
+                (long long)(a->c.width / a->c.heads), FAST_HEAD);
+    }
+    return PP_OK;
 }
 
 /* Registers all parameters by building the smallest graph that uses them all. */
