@@ -139,6 +139,7 @@ pp_status ppi_history_select(ppi_history_segments *out, ppi_history_taken *taken
     const history_units u = units_of(dataset, group, options->keep_cut);
     int64_t end = u.count > 0 ? ppi_share_count(options->first, u.count) : 0;
     *taken = (ppi_history_taken){.best_return = -INFINITY};
+    /* rewards of the steps of one episode are no learning curve */
     if (options->converged > 0 && end > 0 && !u.steps) {
         const int64_t behind = converged_at(&u, end) + ppi_share_count(options->converged, end);
         end = behind < end ? behind : end;
