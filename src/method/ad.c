@@ -293,16 +293,8 @@ static pp_status configure(ppi_ad_agent *a) {
 /* Registers all parameters by building the smallest graph that uses them all. */
 static pp_status make_params(ppi_ad_agent *a) {
     ppi_graph *g = NULL;
-    PPI_TRY(ppi_params_create(&a->base.params));
-    PPI_TRY(ppi_graph_create(&g, a->base.params));
-    const pp_status s = ppi_ad_build_forward(g, &a->c, 1);
-    ppi_graph_destroy(g);
-    PPI_TRY(s);
-    const bool bf16 = a->base.cfg.policy == PPI_DTYPE_POLICY_BF16;
-    PPI_TRY(ppi_params_alloc(a->base.params, bf16 ? PPI_ROLE_COMPUTE : 0));
-    ppi_params_init(a->base.params, a->base.cfg.seed);
-    ppi_params_sync(a->base.params, a->base.cfg.backend, a->base.cfg.threads);
-    return PP_OK;
+    PPI_TRY(ppi_program_params_open(&g, &a->base));
+    return ppi_program_params_make(g, &a->base, ppi_ad_build_forward(g, &a->c, 1));
 }
 
 static void destroy(ppi_agent *agent) {

@@ -6,6 +6,21 @@
 #include "base/bf16.h"
 #include "base/error.h"
 
+pp_status ppi_program_params_open(ppi_graph **graph, ppi_agent *a) {
+    PPI_TRY(ppi_params_create(&a->params));
+    return ppi_graph_create(graph, a->params);
+}
+
+pp_status ppi_program_params_make(ppi_graph *graph, ppi_agent *a, pp_status built) {
+    ppi_graph_destroy(graph);
+    PPI_TRY(built);
+    const bool bf16 = a->cfg.policy == PPI_DTYPE_POLICY_BF16;
+    PPI_TRY(ppi_params_alloc(a->params, bf16 ? PPI_ROLE_COMPUTE : 0));
+    ppi_params_init(a->params, a->cfg.seed);
+    ppi_params_sync(a->params, a->cfg.backend, a->cfg.threads);
+    return PP_OK;
+}
+
 pp_status ppi_program_open(ppi_program *p, const ppi_agent *a) {
     *p = (ppi_program){NULL, NULL};
     return ppi_graph_create(&p->graph, a->params);

@@ -11,6 +11,13 @@ typedef struct ppi_program {
     ppi_plan *plan;
 } ppi_program;
 
+/* Makes the agent's parameters out of what a builder registers in a graph of its own: open gives the
+   empty graph, make releases it, allocates the parameters and draws them from the agent's seed.
+   `built` is what the builder returned: its failure is returned. The parameters are the agent's
+   whether this succeeds or not. */
+pp_status ppi_program_params_open(ppi_graph **graph, ppi_agent *a);
+pp_status ppi_program_params_make(ppi_graph *graph, ppi_agent *a, pp_status built);
+
 /* Opens an empty program with an empty graph over the agent's parameters, to be written by a
    builder; then compiles it with the agent's backend, arithmetic, threads and seed. `built` is what
    the builder returned: a failure, of it or of the compilation, empties the program and is
