@@ -23,22 +23,7 @@ pp_status ppi_mgdt_train_setup(ppi_agent *agent, int64_t batch, int64_t total_st
 }
 
 static pp_status check_batch(const ppi_mgdt_agent *a, const ppi_batch *b) {
-    if (a->train.plan == NULL)
-        return ppi_fail(PP_ERR_ARGUMENT,
-                        "a training step was asked for before the set-up of training");
-    if (b->B != a->batch || b->T != a->c.timesteps) {
-        return ppi_fail(
-            PP_ERR_SHAPE, "a batch of %lld windows of %lld steps was given, expected %lld of %lld",
-            (long long)b->B, (long long)b->T, (long long)a->batch, (long long)a->c.timesteps);
-    }
-    const ppi_obs_spec *o = &a->base.cfg.obs;
-    if (b->H != o->h || b->W != o->w || b->C != o->c) {
-        return ppi_fail(
-            PP_ERR_SHAPE,
-            "the batch has frames of %lldx%lldx%lld, the agent was made for %lldx%lldx%lld",
-            (long long)b->H, (long long)b->W, (long long)b->C, (long long)o->h, (long long)o->w,
-            (long long)o->c);
-    }
+    PPI_TRY(ppi_program_check_batch(&a->train, &a->base, b, a->batch, a->c.timesteps));
     if (b->obs == NULL || b->action == NULL || b->reward == NULL ||
         (a->c.conditioned && b->rtg == NULL)) {
         return ppi_fail(PP_ERR_ARGUMENT, "the batch lacks obs, action, reward or rtg");

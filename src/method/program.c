@@ -5,6 +5,7 @@
 
 #include "base/bf16.h"
 #include "base/error.h"
+#include "data/sampler.h"
 
 pp_status ppi_program_params_open(ppi_graph **graph, ppi_agent *a) {
     PPI_TRY(ppi_params_create(&a->params));
@@ -64,6 +65,27 @@ pp_status ppi_program_read(const ppi_program *p, const char *name, float *out, i
         return ppi_fail(PP_ERR_INTERNAL, "output \"%s\" is neither f32 nor bf16", name);
     const ppi_bf16 *b = data;
     for (int64_t i = 0; i < n; i++) out[i] = ppi_bf16_to_f32(b[i]);
+    return PP_OK;
+}
+
+pp_status ppi_program_check_batch(const ppi_program *train, const ppi_agent *a,
+                                  const struct ppi_batch *b, int64_t windows, int64_t steps) {
+    const ppi_obs_spec *o = &a->cfg.obs;
+    if (train->plan == NULL)
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "a training step was asked for before the set-up of training");
+    if (b->B != windows || b->T != steps) {
+        return ppi_fail(
+            PP_ERR_SHAPE, "a batch of %lld windows of %lld steps was given, expected %lld of %lld",
+            (long long)b->B, (long long)b->T, (long long)windows, (long long)steps);
+    }
+    if (b->H != o->h || b->W != o->w || b->C != o->c) {
+        return ppi_fail(PP_ERR_SHAPE,
+                        "the batch has observations of %lldx%lldx%lld, the agent was made for "
+                        "%lldx%lldx%lld",
+                        (long long)b->H, (long long)b->W, (long long)b->C, (long long)o->h,
+                        (long long)o->w, (long long)o->c);
+    }
     return PP_OK;
 }
 

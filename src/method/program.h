@@ -32,6 +32,10 @@ pp_status ppi_program_input(const ppi_program *p, const char *name, void **out);
 pp_status ppi_program_output(const ppi_program *p, const char *name, const float **out);
 pp_status ppi_program_read(const ppi_program *p, const char *name, float *out, int64_t n);
 
+/* PP_ERR_ARGUMENT before the training program was made; PP_ERR_SHAPE for a batch of other than
+   `windows` windows of `steps` steps, or of other observations than the agent's. */
+pp_status ppi_program_check_batch(const ppi_program *train, const ppi_agent *a,
+                                  const struct ppi_batch *b, int64_t windows, int64_t steps);
 /* PP_ERR_NUMERIC for a loss that is not finite: names the first parameter, else the first gradient,
    that is not finite. */
 pp_status ppi_program_not_finite(const ppi_agent *a, int64_t step, double loss);
