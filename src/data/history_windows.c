@@ -46,8 +46,7 @@ struct ppi_history_windows {
     int64_t obs_size;
 };
 
-/* ---- what the datasets are --------------------------------------------------------------------
- */
+/* ---- what the datasets are ---- */
 
 static pp_status check_histories(const ppi_dataset *d) {
     if (ppi_dataset_has_histories(d)) {
@@ -123,8 +122,7 @@ static pp_status check_components(const ppi_history_windows *w, int64_t componen
                     meta->obs_type == PP_OBS_CELLS ? "" : " channels of a picture");
 }
 
-/* ---- choosing histories -----------------------------------------------------------------------
- */
+/* ---- choosing histories ---- */
 
 static pp_status add_task(history_game *game, int64_t task) {
     if (game->task_count == game->task_capacity) {
@@ -299,8 +297,7 @@ static pp_status finish_game(ppi_history_windows *w, int game, int64_t tasks) {
     return PP_OK;
 }
 
-/* ---- observations in memory -------------------------------------------------------------------
- */
+/* ---- observations in memory ---- */
 
 /* Rows of one segment into out, the components that are not used left away. */
 static pp_status read_segment(const ppi_history_windows *w, const history *h,
@@ -368,8 +365,7 @@ static pp_status load_observations(ppi_history_windows *w, int64_t room) {
     return read_all(w);
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static pp_status build(ppi_history_windows *w, const ppi_sampler_options *options, int64_t room) {
     PPI_TRY(check_options(options));
@@ -444,8 +440,7 @@ const int64_t *ppi_history_windows_tasks(const ppi_history_windows *w, int game,
     return w->games[game].tasks;
 }
 
-/* ---- filling a batch --------------------------------------------------------------------------
- */
+/* ---- filling a batch ---- */
 
 /* Rows of a window that lie side by side in the data, and where they go. */
 typedef struct stretch {

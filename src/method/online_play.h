@@ -24,7 +24,8 @@ typedef struct ppi_online_play {
 void ppi_online_legal(const ppi_agent *a, uint8_t *out, const uint8_t *legal);
 
 /* The calls act_begin, act_game, act_reset and observe of an agent with this network; every choice
- * is legal until ppi_online_play_game. */
+ * is legal until ppi_online_play_game. That one refuses an `env` outside 0..players-1; the others
+ * take the caller's word for it and need a begin that succeeded. */
 pp_status ppi_online_play_begin(ppi_online_play *p, const ppi_agent *a,
                                 const ppi_online_net_spec *spec, int64_t n);
 void ppi_online_play_end(ppi_online_play *p); /* allowed before begin */

@@ -35,7 +35,8 @@ static const ppi_option rows[] = {
      .help = "Share of the run over which the probability falls, linearly."},
     {ROW("end", end, PPI_OPT_CHOICE), .def = "bootstrap", .choices = "bootstrap|terminal",
      .help = "Behind the last step of an episode: bootstrap = the value of the last observation, "
-             "for tasks of a fixed length that the table cannot see; terminal = nothing."},
+             "for tasks of a fixed length that the table cannot see; terminal = nothing, unless a "
+             "step limit cut the episode."},
     {ROW("streams", streams, PPI_OPT_I64), .def = "1", .min = 1, .max = 4096,
      .help = "Environments that share the table."},
 };

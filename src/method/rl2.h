@@ -96,8 +96,6 @@ void ppi_rl2_learn_end(ppi_rl2_agent *a);
 static inline int64_t ppi_rl2_state_size(const ppi_rl2_agent *a) {
     return a->net.core == PPI_RL2_LSTM ? a->net.width : a->net.width * a->net.memory;
 }
-/* Row of choices [n] that a row of ids legal[PP_ENV_ACTIONS] allows. */
-void ppi_rl2_allow(const ppi_rl2_agent *a, uint8_t *out, const uint8_t *legal);
 /* A choice drawn from the policy of a head, or the likeliest. */
 int32_t ppi_rl2_draw(const float *logits, int32_t n, const uint8_t *allowed, ppi_rng *rng);
 int32_t ppi_rl2_best(const float *logits, int32_t n, const uint8_t *allowed);

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "method/online_play.h"
 #include "method/rl2.h"
 #include "method/vtrace.h"
 
@@ -57,7 +58,7 @@ static pp_status allocate(ppi_rl2_agent *a) {
     if (a->legal == NULL || a->allowed == NULL || a->rng == NULL || a->stream == NULL ||
         a->step == NULL || a->obs == NULL || a->extra == NULL || a->begins == NULL ||
         a->head == NULL || a->state == NULL || a->position == NULL)
-        return ppi_oom("the streams of a learner");
+        return ppi_oom("the streams of rl2 (--rl2.streams times --rl2.unroll steps)");
     return PP_OK;
 }
 
@@ -74,6 +75,14 @@ static pp_status open_nets(ppi_rl2_agent *a) {
     return ppi_rl2_net_open(&a->train, &a->net, a->base.params, cfg, &train);
 }
 
+/* Updates of a run, for schedules: one an unroll; of dqn as many as its batch needs to hold the new
+ * sequence of every stream once. */
+static int64_t updates_of(const ppi_rl2_agent *a, int64_t total_steps) {
+    const int64_t unrolls = total_steps / (a->streams * a->o.unroll);
+    if (a->o.base == PPI_RL2_A3C) return unrolls;
+    return unrolls * ((a->streams + a->o.batch - 1) / a->o.batch);
+}
+
 static pp_status begin(ppi_agent *agent, const ppi_learn_setup *setup) {
     ppi_rl2_agent *a = (ppi_rl2_agent *)agent;
     PPI_TRY(ppi_learn_setup_check(agent, setup));
@@ -81,7 +90,7 @@ static pp_status begin(ppi_agent *agent, const ppi_learn_setup *setup) {
     a->streams = setup->streams;
     a->pos = a->updates = 0;
     a->first.count = a->last.count = 0;
-    a->o.optim.total_steps = setup->total_steps / (a->streams * a->o.unroll);
+    a->o.optim.total_steps = updates_of(a, setup->total_steps);
     pp_status s = allocate(a);
     if (s == PP_OK) s = open_nets(a);
     if (s == PP_OK && a->o.base == PPI_RL2_DQN) s = ppi_rl2_dqn_begin(a, setup->seed);
@@ -93,7 +102,7 @@ static pp_status begin(ppi_agent *agent, const ppi_learn_setup *setup) {
     ppi_learn_rngs(a->rng, setup);
     memset(a->actor.frames, 0, (size_t)(a->streams * a->obs_bytes));
     for (int64_t i = 0; i < a->streams; i++) {
-        ppi_rl2_allow(a, a->allowed + i * a->n, a->legal + i * PP_ENV_ACTIONS);
+        ppi_online_legal(agent, a->allowed + i * a->n, a->legal + i * PP_ENV_ACTIONS);
         ppi_rl2_net_begin(&a->actor, i);
         a->begins[i * (a->o.unroll + 1)] = 1;
     }
@@ -195,11 +204,12 @@ static void add_return(ppi_rl2_recent *r, double ret) {
     r->ret[r->count++ % PPI_RL2_RECENT] = ret;
 }
 
+/* NaN before the first one. */
 static double recent_mean(const ppi_rl2_recent *r) {
     const int64_t n = r->count < PPI_RL2_RECENT ? r->count : PPI_RL2_RECENT;
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += r->ret[i];
-    return n > 0 ? sum / (double)n : 0;
+    return n > 0 ? sum / (double)n : NAN;
 }
 
 pp_status ppi_rl2_finish(ppi_rl2_agent *a, double total, ppi_metrics *out) {
@@ -418,9 +428,11 @@ static pp_status load(ppi_agent *agent, const void *data, size_t size) {
     ppi_state_read(&r, a->stream, n * sizeof *a->stream);
     ppi_state_read(&r, &a->first, sizeof a->first);
     ppi_state_read(&r, &a->last, sizeof a->last);
+    if (a->first.count < 0 || a->last.count < 0) r.failed = true;
     ppi_state_read(&r, a->state, state_floats(a) * sizeof *a->state);
     ppi_state_read(&r, a->position, n * sizeof *a->position);
     for (int64_t s = 0; s < a->streams && !r.failed; s++) {
+        if (a->position[s] < 0) r.failed = true;
         const int64_t row = row_of(a, s, 0);
         const size_t rows = (size_t)a->pos + 1;
         ppi_rl2_played *x = a->step + s * a->o.unroll;

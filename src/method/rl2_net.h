@@ -18,7 +18,8 @@ typedef struct ppi_rl2_net_spec {
     const char *size;                 /* of the method: the torso of pictures */
     int core;                         /* PPI_RL2_* */
     int64_t layers, width;            /* of the core; layers <= PPI_RL2_LAYERS */
-    int64_t heads, memory, positions; /* transformer: past steps kept, learned positions */
+    int64_t heads, memory, positions; /* transformer: past steps kept; learned positions, of which
+                                         later steps of a trial share the last */
     int64_t actions;                  /* choices, one-hot in the inputs */
     int64_t outputs;                  /* columns of the head */
 } ppi_rl2_net_spec;

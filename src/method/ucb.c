@@ -164,7 +164,7 @@ static const ppi_learner_calls learner = {
     .load = load,
 };
 
-/* ---- acting: every episode is a new bandit ---- */
+/* ---- acting: nothing is known as an episode begins ---- */
 
 static pp_status act_begin(ppi_agent *agent, int64_t n_envs) {
     ucb_agent *a = (ucb_agent *)agent;

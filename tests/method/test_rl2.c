@@ -1,6 +1,6 @@
 /* rl2: losses, gradients and updates against PyTorch (tools/golden_rl2.py) on its cores and bases;
    the memory is kept from episode to episode and cleared between tasks; streams get new tasks; a
-   saved run goes on exactly; what it refuses. */
+   saved run goes on exactly; what options take that are left open; what it refuses. */
 #include "method/learner_golden.h"
 #include "method/learner_test.h"
 
@@ -383,6 +383,151 @@ static void trial_clears_the_memory(void **state) {
     free(options);
 }
 
+/* ---- what is left open ---- */
+
+/* The values that a command gets which names these options alone. */
+static ppi_rl2_options resolved(const char *size, const char *first, const char *second) {
+    const char *const list[] = {first, second, NULL};
+    const rig_config c = {.method = "rl2", .size = size, .options = first != NULL ? list : NULL};
+    const pp_env_spec spec = {
+        .obs_type = PP_OBS_CELLS, .obs_h = 1, .obs_w = 1, .obs_c = 1, .min_actions = 1};
+    void *options = NULL;
+    (void)rig_agent_config(&c, &spec, &options);
+    const ppi_rl2_options o = *(const ppi_rl2_options *)options;
+    free(options);
+    return o;
+}
+
+static void check_resolved(const ppi_rl2_options *o, int base, double lr, int64_t layers,
+                           int64_t width, int64_t streams, int64_t unroll) {
+    assert_int_equal(o->base, base);
+    assert_true(o->optim.lr == lr);
+    assert_true(o->optim.eps == 1e-6);
+    assert_true(o->optim.clip == (base == PPI_RL2_A3C ? 1 : 10));
+    assert_int_equal(o->layers, layers);
+    assert_int_equal(o->width, width);
+    assert_int_equal(o->streams, streams);
+    assert_int_equal(o->unroll, unroll);
+}
+
+/* The table of docs/methods/rl2.md; what the command line says comes before it. */
+static void recipes(void **state) {
+    (void)state;
+    ppi_rl2_options o = resolved("small", NULL, NULL);
+    check_resolved(&o, PPI_RL2_A3C, 1e-3, 1, 64, 256, 20);
+    o = resolved("small", "rl2.core=transformer", NULL);
+    check_resolved(&o, PPI_RL2_A3C, 3e-4, 4, 256, 64, 20);
+    o = resolved("impala", NULL, NULL);
+    check_resolved(&o, PPI_RL2_DQN, 1e-4, 1, 256, 29, 40);
+    o = resolved("paper", "rl2.core=transformer", NULL);
+    check_resolved(&o, PPI_RL2_DQN, 1e-4, 4, 256, 29, 40);
+    o = resolved("small", "rl2.layers=2", "optim.lr=3e-4");
+    check_resolved(&o, PPI_RL2_A3C, 3e-4, 2, 64, 256, 20);
+    o = resolved("small", "rl2.base=dqn", "rl2.width=8");
+    check_resolved(&o, PPI_RL2_DQN, 1e-4, 1, 8, 29, 40);
+}
+
+/* A learner of 8 streams with one possible observation and 2 actions, at its first step. */
+enum { PLAIN = 8 };
+static ppi_agent *plain_learner(const char *const *list, int64_t total, void **options) {
+    const rig_config c = {.method = "rl2", .options = list};
+    const pp_env_spec spec = {.obs_type = PP_OBS_CELLS,
+                              .obs_h = 1,
+                              .obs_w = 1,
+                              .obs_c = 1,
+                              .min_actions = 2,
+                              .action_list = {0, 1}};
+    const ppi_agent_config a = rig_agent_config(&c, &spec, options);
+    const int32_t game[PLAIN] = {0};
+    uint8_t legal[PLAIN * PP_ENV_ACTIONS] = {0};
+    ppi_agent *agent = NULL;
+    for (int s = 0; s < PLAIN; s++) memset(legal + s * PP_ENV_ACTIONS, 1, 2);
+    const ppi_learn_setup setup = {
+        .streams = PLAIN, .total_steps = total, .game = game, .legal = legal, .seed = 3};
+    CHECK_OK(ppi_agent_create(&agent, &a));
+    CHECK_OK(ppi_rl2_learner.begin(agent, &setup));
+    return agent;
+}
+
+/* One step of every stream without a reward; `ends` counts for all of them. */
+static void plain_step(ppi_agent *agent, bool ends, ppi_metrics *metrics) {
+    const uint8_t obs[PLAIN] = {0};
+    const uint8_t no[PLAIN] = {0};
+    const double reward[PLAIN] = {0};
+    uint8_t ended[PLAIN];
+    int32_t action[PLAIN];
+    memset(ended, ends, sizeof ended);
+    CHECK_OK(ppi_rl2_learner.act(agent, obs, action));
+    const ppi_learn_step step = {obs, action, reward, ended, no, obs, obs, ended};
+    CHECK_OK(ppi_rl2_learner.step(agent, &step, metrics));
+}
+
+/* A schedule ends with the last update, also where an unroll takes several. */
+static void schedules_end_with_the_run(void **state) {
+    (void)state;
+    enum { STEPS = 10, UNROLLS = 6 };
+    const char *const a3c[] = {"rl2.width=8", "rl2.unroll=10", NULL};
+    const char *const dqn[] = {"rl2.width=8", "rl2.unroll=10", "rl2.base=dqn", "rl2.batch=3", NULL};
+    const char *const *const list[] = {a3c, dqn};
+    const int64_t expected[] = {UNROLLS, 3 * UNROLLS};
+    for (int i = 0; i < 2; i++) {
+        void *options = NULL;
+        ppi_metrics metrics = {0};
+        ppi_agent *agent = plain_learner(list[i], PLAIN * STEPS * UNROLLS, &options);
+        for (int t = 0; t < STEPS * UNROLLS; t++) plain_step(agent, t % 7 == 6, &metrics);
+        assert_int_equal(ppi_rl2_learner.updates(agent), expected[i]);
+        assert_int_equal(((const ppi_rl2_agent *)agent)->o.optim.total_steps, expected[i]);
+        ppi_agent_destroy(agent);
+        free(options);
+    }
+}
+
+/* Before a trial ended there is no return of its last episode, rather than one of 0. */
+static void returns_of_trials_that_ended(void **state) {
+    (void)state;
+    const char *const list[] = {"rl2.width=8", "rl2.unroll=2", NULL};
+    void *options = NULL;
+    ppi_metrics metrics = {0};
+    ppi_agent *agent = plain_learner(list, 1000, &options);
+    for (int t = 0; t < 4; t++) {
+        plain_step(agent, t == 3, &metrics);
+        if (t != 1) continue;
+        assert_true(isnan(figure(&metrics, "charts/trial_first")));
+        assert_true(isnan(figure(&metrics, "charts/trial_last")));
+    }
+    assert_true(figure(&metrics, "charts/trial_first") == 0);
+    assert_true(figure(&metrics, "charts/trial_last") == 0);
+    ppi_agent_destroy(agent);
+    free(options);
+}
+
+/* Counts and positions index memory: a state with negative ones is refused. */
+static void damaged_states(void **state) {
+    (void)state;
+    const char *const list[] = {"rl2.core=transformer", "rl2.width=8", "rl2.heads=2",
+                                "rl2.memory=4", NULL};
+    void *options = NULL;
+    ppi_agent *agent = plain_learner(list, 1000, &options);
+    const ppi_rl2_agent *a = (const ppi_rl2_agent *)agent;
+    ppi_buf saved = {0};
+    CHECK_OK(ppi_rl2_learner.save(agent, &saved));
+    const size_t first = 2 * sizeof(int64_t) + PLAIN * (sizeof(ppi_rng) + sizeof(ppi_rl2_stream));
+    const size_t last = first + sizeof(ppi_rl2_recent);
+    const size_t floats = (size_t)(2 * a->net.layers * PLAIN * ppi_rl2_state_size(a));
+    const size_t position = last + sizeof(ppi_rl2_recent) + floats * sizeof(float);
+    const size_t top[] = {first + 7, last + 7, position + 3}; /* the byte with the sign */
+    CHECK_OK(ppi_rl2_learner.load(agent, saved.data, saved.len));
+    for (size_t i = 0; i < sizeof top / sizeof top[0]; i++) {
+        uint8_t *bytes = (uint8_t *)saved.data;
+        bytes[top[i]] ^= 0x80;
+        assert_int_equal(ppi_rl2_learner.load(agent, saved.data, saved.len), PP_ERR_CORRUPT);
+        bytes[top[i]] ^= 0x80;
+    }
+    ppi_buf_free(&saved);
+    ppi_agent_destroy(agent);
+    free(options);
+}
+
 /* ---- learning and refusing ---- */
 
 /* Three arms of which one pays, another one in every trial: 1/3 without memory, about 0.8 for an
@@ -479,6 +624,10 @@ int main(void) {
         cmocka_unit_test(loop_goes_on),
         cmocka_unit_test(memory_is_kept_and_cleared),
         cmocka_unit_test(trial_clears_the_memory),
+        cmocka_unit_test(recipes),
+        cmocka_unit_test(schedules_end_with_the_run),
+        cmocka_unit_test(returns_of_trials_that_ended),
+        cmocka_unit_test(damaged_states),
         cmocka_unit_test(learns),
         cmocka_unit_test(refuses),
         cmocka_unit_test(histories_are_refused),

@@ -5,8 +5,12 @@
    The backward pass recomputes the probabilities from the saved log-sum-exp. */
 #include "cpu/simd/vec_avx512bf16.h"
 
+#include <assert.h>
+
 #include "cpu/simd/attention_drop.h"
 #include "cpu/simd/tile_bf16.h"
+
+static_assert((int)PT_ROWS <= (int)DROP_ROWS, "the masks of a block of rows fit");
 
 static const float log2_e = 1.44269504f;
 static const float ln_2 = 0.69314718f;

@@ -3,10 +3,13 @@
    the keys they can see, so a causal mask halves the work. The backward pass recomputes the
    probabilities from the saved log-sum-exp. Included once per instruction set after its vector
    header. */
+#include <assert.h>
 #include <string.h>
 
 #include "cpu/simd/attention_drop.h"
 #include "cpu/simd/tile_tmpl.h"
+
+static_assert((int)VG_ROWS <= (int)DROP_ROWS, "the masks of a block of rows fit");
 
 static bool attention_fits(const ppi_kernel_args *a, int q) {
     for (int i = 0; i < attention_blocked(q); i++) {
