@@ -20,8 +20,8 @@ static const ppi_option model_rows[] = {
     ROW("layout", PPI_OPT_CHOICE, layout, "a", 0, 0, "a|b",
         "Tokens of the transformer: a = one a step, b = observation, action and reward apart."),
     ROW("context", PPI_OPT_I64, context, "0", 0, PPI_AD_MAX_CONTEXT, NULL,
-        "Steps of a window; 0 = as the environment says (80 dark rooms, 200 key-to-door, else "
-        "100)."),
+        "Steps of a window; 0 = as the environment says (80 dark rooms, 200 key-to-door, else 100; "
+        "ed on bandits 10)."),
     ROW("layers", PPI_OPT_I64, layers, "4", 1, PPI_NN_MAX_LAYERS, NULL, "Transformer blocks."),
     ROW("width", PPI_OPT_I64, width, "64", 1, 4096, NULL, "Numbers of an embedding."),
     ROW("heads", PPI_OPT_I64, heads, "4", 1, 256, NULL, "Attention heads; they divide the width."),
@@ -47,6 +47,9 @@ static const ppi_option model_rows[] = {
     ROW("smooth-cells", PPI_OPT_BOOL, smooth_cells, "off", 0, 0, NULL,
         "Tables of observed components begin as smooth functions of the number, so that neighbours "
         "begin alike; with cell-embedding sum."),
+    ROW("episode-ends", PPI_OPT_CHOICE, episode_ends, "off", 0, 0, "off|on|auto",
+        "The reward token of an episode's last step says that it was the last; auto: where the "
+        "first observation does not show it (key-to-door, which begins anywhere)."),
     ROW("lstm", PPI_OPT_I64, lstm, "512", 1, 4096, NULL, "Units of the LSTM."),
     ROW("dense", PPI_OPT_I64, dense, "256", 1, 4096, NULL,
         "Units of each of the two layers behind the LSTM."),
@@ -113,6 +116,7 @@ static const recipe_row recipe_rows[] = {
     {"model.mask", {"0", "0.3", "-1"}},
     {"model.smooth-cells", {"on", "on", "off"}},
     {"model.label-smoothing", {"0", "-1", "-1"}},
+    {"model.episode-ends", {"off", "auto", "off"}},
     {"model.lstm", {"32", "128", "512"}},
     {"model.dense", {"32", "128", "256"}},
     {"model.channels", {"4", "16", "128"}},
@@ -152,9 +156,9 @@ static pp_status recipe(ppi_options *set, const char *size) {
     return PP_OK;
 }
 
-/* On few processors there are no updates to spare for what comes after the learning: histories end a
- * hundredth of their length behind their convergence. Of the rest every fourth episode is kept, so
- * that the progress is visible inside a window (docs/methods/ad.md has the trials). */
+/* On few processors there are no updates to spare for what comes after the learning: histories end
+ * a hundredth of their length behind their convergence. Of the rest every fourth episode is kept,
+ * so that the progress is visible inside a window (docs/methods/ad.md has the trials). */
 static pp_status distillation_recipe(ppi_options *set, const char *size) {
     char source[64];
     snprintf(source, sizeof source, "recipe %s", size);
@@ -182,13 +186,14 @@ typedef struct env_row {
     const char *prefix; /* of the environment's id */
     int64_t context, expert_context;
     double attention_dropout, mask, label_smoothing;
+    bool begins_anywhere; /* the first observation of an episode could be any */
 } env_row;
 static const env_row env_rows[] = {
-    {"dark/room-hard", 80, 80, 0.0, 0.5, 0.2},
-    {"dark/room", 80, 80, 0.5, 0.3, 0.0},
-    {"dark/key-to-door", 200, 200, 0.5, 0.3, 0.0},
-    {"bandit/", 100, 10, 0.5, 0.3, 0.0},
-    {"", 100, 100, 0.5, 0.3, 0.0},
+    {"dark/room-hard", 80, 80, 0.0, 0.5, 0.2, false},
+    {"dark/room", 80, 80, 0.5, 0.3, 0.0, false},
+    {"dark/key-to-door", 200, 200, 0.5, 0.3, 0.0, true},
+    {"bandit/", 100, 10, 0.5, 0.3, 0.0, false},
+    {"", 100, 100, 0.5, 0.3, 0.0, false},
 };
 
 static const env_row *env_row_of(const char *env) {
@@ -203,7 +208,25 @@ static float published(double option, double value) {
 
 /* ---- creation ---- */
 
-/* Tables of the observations. */
+/* Most rows of one table of all cells. */
+enum { MOST_CELLS = 1 << 20 };
+
+/* One table of all cells instead of one a component. */
+static pp_status join_tables(ppi_ad_agent *a) {
+    int64_t all = 1;
+    for (int i = 0; i < a->c.tables && all <= MOST_CELLS; i++) all *= a->c.rows[i];
+    if (all > MOST_CELLS) {
+        return ppi_fail(PP_ERR_ARGUMENT,
+                        "model.cell-embedding is cell, the %d components of an observation make "
+                        "more than %d different cells; use sum",
+                        a->c.tables, MOST_CELLS);
+    }
+    a->c.rows[0] = all;
+    a->c.tables = 1;
+    return PP_OK;
+}
+
+/* What observations are embedded by: tables, or the encoder of images. */
 static pp_status set_tables(ppi_ad_agent *a) {
     const ppi_obs_spec *obs = &a->base.cfg.obs;
     const ppi_ad_model_options *o = &a->o.model;
@@ -220,22 +243,9 @@ static pp_status set_tables(ppi_ad_agent *a) {
                         obs->view, a->base.method->name);
     }
     const int n = (int)obs->c;
-    int64_t all = 1;
-    for (int i = 0; i < n; i++) {
-        a->c.rows[i] = obs->high[i] + 1;
-        all *= a->c.rows[i];
-    }
     a->c.tables = n;
-    if (o->cell_embedding == 0) return PP_OK;
-    if (all > 1 << 20) {
-        return ppi_fail(PP_ERR_ARGUMENT,
-                        "model.cell-embedding is cell with %lld different cells, expected at most "
-                        "1048576; use sum",
-                        (long long)all);
-    }
-    a->c.rows[0] = all;
-    a->c.tables = 1;
-    return PP_OK;
+    for (int i = 0; i < n; i++) a->c.rows[i] = obs->high[i] + 1;
+    return o->cell_embedding == 0 ? PP_OK : join_tables(a);
 }
 
 static void set_choices(ppi_ad_agent *a) {
@@ -245,6 +255,16 @@ static void set_choices(ppi_ad_agent *a) {
     for (int32_t i = 0; i < actions->count; i++) {
         if (actions->list[i] >= 0 && actions->list[i] < 256) a->choice[actions->list[i]] = i;
     }
+}
+
+/* Told when the agent is made, not when its training is over. */
+static pp_status check_acting(const ppi_ad_agent *a) {
+    const bool steps_apart = a->c.core == PPI_AD_TRANSFORMER && a->c.layout == PPI_AD_LAYOUT_A;
+    if (!a->o.acting.anchor || steps_apart) return PP_OK;
+    return ppi_fail(PP_ERR_UNSUPPORTED,
+                    "ad.anchor is for the transformer with token layout a, the model is %s; leave "
+                    "it off",
+                    a->c.core == PPI_AD_LSTM ? "an LSTM" : "of layout b");
 }
 
 /* Attention kernels work on heads of a multiple of so many columns. */
@@ -272,6 +292,7 @@ static pp_status configure(ppi_ad_agent *a) {
         .mask_kind = o->mask_kind,
         .label_smoothing = published(o->label_smoothing, env->label_smoothing),
         .embedding_scale = (float)o->embedding_scale,
+        .episode_ends = o->episode_ends == 1 || (o->episode_ends == 2 && env->begins_anywhere),
         .smooth = o->smooth_cells && o->cell_embedding == 0,
         .lstm = o->lstm,
         .dense = o->dense,
@@ -281,6 +302,7 @@ static pp_status configure(ppi_ad_agent *a) {
     set_choices(a);
     PPI_TRY(set_tables(a));
     PPI_TRY(ppi_ad_config_check(&a->c));
+    PPI_TRY(check_acting(a));
     if (a->c.core == PPI_AD_TRANSFORMER && a->c.width / a->c.heads % FAST_HEAD != 0) {
         ppi_log(PPI_LOG_WARN,
                 "heads of %lld columns (model.width / model.heads) have no fast kernel and take "
@@ -345,6 +367,7 @@ pp_status ppi_ad_compile(ppi_ad_agent *a, ppi_program *p, ppi_ad_builder build, 
 
 pp_status ppi_ad_obs_rows(const ppi_ad_agent *a, const uint8_t *obs, int32_t *rows) {
     const ppi_obs_spec *o = &a->base.cfg.obs;
+    const bool joined = a->o.model.cell_embedding == 1;
     int32_t cell = 0;
     for (int i = 0; i < o->c; i++) {
         if (obs[i] > o->high[i]) {
@@ -352,10 +375,10 @@ pp_status ppi_ad_obs_rows(const ppi_ad_agent *a, const uint8_t *obs, int32_t *ro
                             "component %d of an observation is %d, expected at most %d", i,
                             (int)obs[i], (int)o->high[i]);
         }
-        cell = cell * (o->high[i] + 1) + obs[i];
-        if (a->o.model.cell_embedding == 0) rows[i] = obs[i];
+        if (!joined) rows[i] = obs[i];
+        if (joined) cell = cell * (o->high[i] + 1) + obs[i];
     }
-    if (a->o.model.cell_embedding == 1) rows[0] = cell;
+    if (joined) rows[0] = cell;
     return PP_OK;
 }
 

@@ -147,16 +147,24 @@ static pp_status begin_step(ppi_ad_agent *a, ppi_ad_run *r, const uint8_t *obs) 
     return PP_OK;
 }
 
-/* Ends the waiting step. */
-static pp_status end_step(const ppi_ad_agent *a, ppi_ad_run *r, int32_t action, double reward) {
+/* Ends the waiting step; last: its episode too. */
+static pp_status end_step(const ppi_ad_agent *a, ppi_ad_run *r, int32_t action, double reward,
+                          bool last) {
     int32_t choice;
     PPI_TRY(ppi_ad_choice(a, action, &choice));
     if (!r->open)
         return ppi_fail(PP_ERR_ARGUMENT, "an outcome was reported before an observation was given");
     r->action[r->length - 1] = choice;
-    r->reward[r->length - 1] = ppi_ad_reward_token(reward);
+    r->reward[r->length - 1] = ppi_ad_reward_token(&a->c, reward, last);
     r->open = false;
     return PP_OK;
+}
+
+/* Only the reset tells that the step behind which one waits was its episode's last. */
+static void tell_episode_end(const ppi_ad_agent *a, ppi_ad_run *r) {
+    if (!a->c.episode_ends || !r->open || r->length < 2) return;
+    int32_t *token = &r->reward[r->length - 2];
+    if (*token < PPI_AD_REWARDS) *token += PPI_AD_REWARDS;
 }
 
 pp_status ppi_ad_act_reset(ppi_agent *agent, int64_t env, const uint8_t *obs, uint64_t episode) {
@@ -164,6 +172,7 @@ pp_status ppi_ad_act_reset(ppi_agent *agent, int64_t env, const uint8_t *obs, ui
     ppi_ad_run *r;
     (void)episode;
     PPI_TRY(run_at(a, env, &r));
+    tell_episode_end(a, r);
     return begin_step(a, r, obs);
 }
 
@@ -172,9 +181,15 @@ pp_status ppi_ad_observe(ppi_agent *agent, int64_t env, int32_t action, double r
     ppi_ad_agent *a = (ppi_ad_agent *)agent;
     ppi_ad_run *r;
     PPI_TRY(run_at(a, env, &r));
-    PPI_TRY(end_step(a, r, action, reward));
+    PPI_TRY(end_step(a, r, action, reward, false));
     r->decisions++;
     return begin_step(a, r, next_obs);
+}
+
+static pp_status end_prompt_step(const ppi_ad_agent *a, ppi_ad_run *r, const ppi_prompt *prompt,
+                                 int64_t t) {
+    const bool last = prompt->last != NULL && prompt->last[t] != 0;
+    return end_step(a, r, prompt->action[t], (double)prompt->reward[t], last);
 }
 
 /* A prompt of images, encoded many at a time. */
@@ -183,7 +198,7 @@ static pp_status prompt_images(ppi_ad_agent *a, ppi_ad_run *r, const ppi_prompt 
     for (int64_t t = 0; t < prompt->steps; t++) {
         int64_t at = 0;
         PPI_TRY(open_step(a, r, &at));
-        const pp_status s = end_step(a, r, prompt->action[t], (double)prompt->reward[t]);
+        const pp_status s = end_prompt_step(a, r, prompt, t);
         if (s != PP_OK) return ppi_fail_context(s, "step %lld of a prompt", (long long)t);
     }
     return PP_OK;
@@ -205,7 +220,7 @@ pp_status ppi_ad_act_prompt(ppi_agent *agent, int64_t env, const ppi_prompt *pro
     if (a->c.tables == 0) return prompt_images(a, r, prompt);
     for (int64_t t = 0; t < prompt->steps; t++) {
         pp_status s = begin_step(a, r, prompt->obs + t * bytes);
-        if (s == PP_OK) s = end_step(a, r, prompt->action[t], (double)prompt->reward[t]);
+        if (s == PP_OK) s = end_prompt_step(a, r, prompt, t);
         if (s != PP_OK) return ppi_fail_context(s, "step %lld of a prompt", (long long)t);
     }
     return PP_OK;

@@ -13,6 +13,7 @@
 /* model.*; -1 in dropouts, mask and smoothing: as published for the environment. */
 typedef struct ppi_ad_model_options {
     int core, layout, norm, positions, mask_kind;
+    int episode_ends; /* 0 off, 1 on, 2 as the environment needs it */
     bool smooth_cells;
     int cell_embedding; /* 0 = one table a component, rows summed; 1 = one row for every cell */
     int64_t context;    /* 0 = as the environment says */
@@ -79,7 +80,7 @@ typedef struct ppi_ad_agent {
 
     ppi_program forward;
     int64_t forward_batch;
-    ppi_io_tensor io[4];
+    ppi_io_tensor io[5];
     int io_count;
     void *io_block; /* memory behind io[] */
 } ppi_ad_agent;

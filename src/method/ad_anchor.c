@@ -8,8 +8,6 @@
 #include "method/ad_agent.h"
 
 pp_status ppi_ad_anchor_begin(ppi_ad_agent *a, int64_t n) {
-    if (a->c.layout != PPI_AD_LAYOUT_A)
-        return ppi_fail(PP_ERR_UNSUPPORTED, "ad.anchor is for token layout a, the model has b");
     a->state = ppi_calloc((size_t)(n * a->c.timesteps * a->c.width), sizeof *a->state);
     if (a->state == NULL) return ppi_oom("the keys of the windows");
     PPI_TRY(ppi_ad_compile(a, &a->prefill, ppi_ad_build_prefill, n));

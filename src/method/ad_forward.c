@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "method/ad_agent.h"
 
-enum { OBSERVATIONS, ACTIONS, REWARDS, LOGITS, TENSORS };
+enum { OBSERVATIONS, ACTIONS, REWARDS, LOGITS, LAST }; /* LAST where the model is told of ends */
 
 static void list_tensors(ppi_ad_agent *a, int64_t batch) {
     const ppi_ad_config *c = &a->c;
@@ -23,7 +23,10 @@ static void list_tensors(ppi_ad_agent *a, int64_t batch) {
                                     .dtype = PPI_F32,
                                     .shape = ppi_shape3(batch, T, c->actions),
                                     .output = true};
-    a->io_count = TENSORS;
+    a->io_count = c->episode_ends ? LAST + 1 : LAST;
+    if (c->episode_ends)
+        a->io[LAST] =
+            (ppi_io_tensor){.name = "last", .dtype = PPI_U8, .shape = ppi_shape2(batch, T)};
 }
 
 static size_t tensor_bytes(const ppi_io_tensor *t) {
@@ -74,12 +77,13 @@ static pp_status put_window(const ppi_ad_agent *a, const ppi_ad_inputs *in, int6
     const uint8_t *obs = (const uint8_t *)a->io[OBSERVATIONS].data + window * T * bytes;
     const int32_t *action = (const int32_t *)a->io[ACTIONS].data + window * T;
     const float *reward = (const float *)a->io[REWARDS].data + window * T;
+    const uint8_t *last = a->c.episode_ends ? (const uint8_t *)a->io[LAST].data + window * T : NULL;
     int32_t choice[PPI_AD_MAX_CONTEXT];
     int32_t token[PPI_AD_MAX_CONTEXT];
     PPI_TRY(ppi_ad_put_obs(a, in, window * T, obs, T));
     for (int64_t t = 0; t < T; t++) {
         PPI_TRY(ppi_ad_choice(a, action[t], &choice[t]));
-        token[t] = ppi_ad_reward_token((double)reward[t]);
+        token[t] = ppi_ad_reward_token(&a->c, (double)reward[t], last != NULL && last[t] != 0);
     }
     ppi_ad_put_steps(a, in, window * T, choice, token, T);
     return PP_OK;

@@ -27,6 +27,8 @@ static pp_status check_batch(const ppi_ad_agent *a, const ppi_batch *b) {
     PPI_TRY(ppi_program_check_batch(&a->train, &a->base, b, a->batch, a->c.timesteps));
     if (b->obs == NULL || b->action == NULL || b->reward == NULL)
         return ppi_fail(PP_ERR_ARGUMENT, "the batch lacks obs, action or reward");
+    if (b->terminated == NULL || b->truncated == NULL)
+        return ppi_fail(PP_ERR_ARGUMENT, "the batch lacks terminated or truncated");
     return PP_OK;
 }
 
@@ -70,7 +72,8 @@ static pp_status fill_inputs(const ppi_ad_agent *a, const ppi_batch *b, int64_t 
         int32_t reward[PPI_AD_MAX_CONTEXT];
         const int64_t at = i * b->T;
         for (int64_t t = 0; t < b->T; t++)
-            reward[t] = ppi_ad_reward_token((double)b->reward[at + t]);
+            reward[t] = ppi_ad_reward_token(&a->c, (double)b->reward[at + t],
+                                            b->terminated[at + t] || b->truncated[at + t]);
         ppi_ad_put_steps(a, &in, at, choice + at, reward, b->T);
     }
     *targets = choice;

@@ -95,6 +95,7 @@ typedef struct ppi_prompt {
     const uint8_t *obs;    /* [steps, obs bytes] */
     const int32_t *action; /* [steps] ids of the environment */
     const float *reward;   /* [steps] raw */
+    const uint8_t *last;   /* [steps] 1 = the last step of its episode; NULL: none is */
 } ppi_prompt;
 
 /* What agents of one kind do: the callbacks behind the ppi_agent_ calls, with the same contracts.

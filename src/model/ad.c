@@ -53,7 +53,8 @@ static lookup look_up_action(ppi_graph *g, const ppi_ad_config *c, int64_t n) {
     return look_up(g, c, "action", "actions", n, c->actions + 1, table_init(c));
 }
 static lookup look_up_reward(ppi_graph *g, const ppi_ad_config *c, int64_t n) {
-    return look_up(g, c, "reward", "rewards", n, PPI_AD_REWARDS, table_init(c));
+    const int64_t rows = c->episode_ends ? 2 * PPI_AD_REWARDS : PPI_AD_REWARDS;
+    return look_up(g, c, "reward", "rewards", n, rows, table_init(c));
 }
 static lookup look_up_obs(ppi_graph *g, const ppi_ad_config *c, int64_t n, int i) {
     char input[16];

@@ -15,7 +15,7 @@
 #define PPI_AD_MAX_CONTEXT 4096
 #define PPI_AD_TABLES      8   /* most tables of one observation */
 #define PPI_AD_FEATURES    256 /* of an encoded image */
-#define PPI_AD_REWARDS     3   /* reward tokens: zero, positive, negative */
+#define PPI_AD_REWARDS     3   /* reward tokens: zero, positive, negative; with episode_ends twice */
 
 enum { PPI_AD_LAYOUT_A, PPI_AD_LAYOUT_B };
 enum { PPI_AD_TRANSFORMER, PPI_AD_LSTM };
@@ -36,6 +36,7 @@ typedef struct ppi_ad_config {
     bool smooth; /* tables of observations begin as smooth functions of the row (PPI_INIT_SMOOTH) */
     int64_t lstm, dense; /* units of the LSTM, and of each of the two layers behind it */
     int64_t actions;     /* choices; id `actions` is the start token */
+    bool episode_ends; /* the reward token of an episode's last step says so: three more tokens */
     int tables; /* tables whose rows are summed into the embedding of an observation; 0: images */
     int64_t rows[PPI_AD_TABLES];
     int64_t image_h, image_w, image_c; /* images, u8 */
@@ -52,8 +53,9 @@ static inline int64_t ppi_ad_slots(const ppi_ad_config *c) {
 static inline int64_t ppi_ad_tokens(const ppi_ad_config *c) {
     return c->timesteps * ppi_ad_slots(c);
 }
-/* 0 for zero, 1 for positive, 2 for negative. */
-int32_t ppi_ad_reward_token(double r);
+/* 0 for zero, 1 for positive, 2 for negative; 3 more where the step was its episode's last and the
+ * model is told of that. */
+int32_t ppi_ad_reward_token(const ppi_ad_config *c, double r, bool last);
 
 /* "obs<i>", the name of an input. */
 void ppi_ad_obs_input(char name[16], int i);
@@ -62,6 +64,9 @@ void ppi_ad_obs_input(char name[16], int i);
    "frames" u8 [B*T,H,W,C] (training, whole windows) or "features" f32 [B*T,PPI_AD_FEATURES]
    (acting); "actions" i32 and "rewards" i32 [B*T], tokens. In layout A those of step t are what
    happened at t-1 (start token and 0 at the first step), otherwise what happened at t. */
+
+/* All builders: PP_ERR_ARGUMENT for what ppi_ad_config_check refuses, PP_ERR_UNSUPPORTED for a pass
+   that the sequence model, its layout or its observations do not have, else the graph's status. */
 
 /* Training graph, backward included. Also "targets" i32 [B*T], the choices taken, and where mask >
    0 "keep" f32 [B,N,1] (0 = masked; mask zero, LSTM) or "blocked" u8 [B,N] (1 = masked; mask key)

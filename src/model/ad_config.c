@@ -36,11 +36,14 @@ static pp_status check_observations(const ppi_ad_config *c) {
 }
 
 pp_status ppi_ad_config_check(const ppi_ad_config *c) {
-    if (c->timesteps < 2 || c->actions < 2 || c->width < 1) {
+    if (c->timesteps < 2 || c->timesteps > PPI_AD_MAX_CONTEXT) {
+        return ppi_fail(PP_ERR_ARGUMENT, "the model has a context of %lld steps, expected 2 to %d",
+                        (long long)c->timesteps, PPI_AD_MAX_CONTEXT);
+    }
+    if (c->actions < 2 || c->width < 1) {
         return ppi_fail(PP_ERR_ARGUMENT,
-                        "the model has a context of %lld steps, %lld actions and width %lld, "
-                        "expected 2, 2 and 1 or more",
-                        (long long)c->timesteps, (long long)c->actions, (long long)c->width);
+                        "the model has %lld actions and width %lld, expected 2 and 1 or more",
+                        (long long)c->actions, (long long)c->width);
     }
     PPI_TRY(check_observations(c));
     if (c->core == PPI_AD_TRANSFORMER) return check_transformer(c);
@@ -50,8 +53,9 @@ pp_status ppi_ad_config_check(const ppi_ad_config *c) {
                     (long long)c->lstm, (long long)c->dense);
 }
 
-int32_t ppi_ad_reward_token(double r) {
-    return r > 0 ? 1 : r < 0 ? 2 : 0;
+int32_t ppi_ad_reward_token(const ppi_ad_config *c, double r, bool last) {
+    const int32_t sign = r > 0 ? 1 : r < 0 ? 2 : 0;
+    return c->episode_ends && last ? PPI_AD_REWARDS + sign : sign;
 }
 
 void ppi_ad_obs_input(char name[16], int i) {

@@ -1,6 +1,8 @@
 /* Learning curves of runs; see context_curve.h. */
 #include "run/context_curve.h"
 
+#include <math.h>
+
 #include "base/error.h"
 #include "base/mem.h"
 #include "stats/aggregate.h"
@@ -24,13 +26,21 @@ double ppi_context_run_final(const ppi_context_lives *l, int64_t run, int64_t ov
     return ppi_stats_mean(value + (run + 1) * count - over, over);
 }
 
+/* Interval of the mean of column [runs]; a single run has none. */
+static pp_status interval(double *low, double *high, const double *column, int64_t runs,
+                          uint64_t seed) {
+    *low = *high = NAN;
+    if (runs < 2) return PP_OK;
+    return ppi_stats_bootstrap(low, high, PPI_AGGREGATE_MEAN, column, runs, 1,
+                               PPI_CONTEXT_REPETITIONS, PPI_CONTEXT_CONFIDENCE, seed);
+}
+
 /* Mean of the runs' own means over the last `over` points, with its interval. */
 static pp_status mean_of_last(double *mean, double *low, double *high, const ppi_context_lives *l,
                               int64_t over, double scale, double *column, uint64_t seed) {
     for (int64_t r = 0; r < l->runs; r++) column[r] = scale * ppi_context_run_final(l, r, over);
     *mean = ppi_stats_mean(column, l->runs);
-    return ppi_stats_bootstrap(low, high, PPI_AGGREGATE_MEAN, column, l->runs, 1,
-                               PPI_CONTEXT_REPETITIONS, PPI_CONTEXT_CONFIDENCE, seed);
+    return interval(low, high, column, l->runs, seed);
 }
 
 void ppi_context_smooth(double *out, const double *in, int64_t n, int64_t over) {
@@ -58,8 +68,7 @@ static pp_status fill_points(ppi_context_curve *c, const ppi_context_lives *l, d
         c->steps[i] = steps;
         c->mean[i] = ppi_stats_mean(column, l->runs);
         c->std[i] = ppi_stats_std(column, l->runs);
-        PPI_TRY(ppi_stats_bootstrap(&c->low[i], &c->high[i], PPI_AGGREGATE_MEAN, column, l->runs, 1,
-                                    PPI_CONTEXT_REPETITIONS, PPI_CONTEXT_CONFIDENCE, seed));
+        PPI_TRY(interval(&c->low[i], &c->high[i], column, l->runs, seed));
     }
     return PP_OK;
 }

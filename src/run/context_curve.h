@@ -13,7 +13,7 @@
 #define PPI_CONTEXT_CONFIDENCE  0.95
 
 /* Points are episodes, or, for runs that are one episode, its steps with their reward. Arrays are
-   [count]; the interval is a percentile bootstrap over the runs. */
+   [count]; intervals, low and high, are a percentile bootstrap over the runs, NAN for one run. */
 typedef struct ppi_context_curve {
     bool per_step;
     int64_t count;

@@ -54,18 +54,29 @@ static pp_status check_actions(const ppi_agent *agent, const pp_env_spec *spec) 
                     a->count == spec->min_actions ? " others" : "");
 }
 
+/* The component whose largest value differs, -1 for none. */
+static int other_component(const ppi_obs_spec *want, const pp_env_spec *spec) {
+    for (int i = 0; want->type == PP_OBS_CELLS && i < spec->obs_c; i++) {
+        if (want->high[i] != spec->obs_high[i]) return i;
+    }
+    return -1;
+}
+
 pp_status ppi_context_check_spaces(const ppi_agent *agent, const pp_env_spec *spec) {
     const ppi_obs_spec *want = &agent->cfg.obs;
-    bool same = ppi_board_same(want, spec);
-    for (int i = 0; same && want->type == PP_OBS_CELLS && i < spec->obs_c; i++)
-        same = want->high[i] == spec->obs_high[i];
-    if (!same) {
+    if (!ppi_board_same(want, spec)) {
         return ppi_fail(PP_ERR_SHAPE,
-                        "%s shows %dx%dx%d observations (view %s, largest value %d), the agent was "
-                        "trained on %" PRId64 "x%" PRId64 "x%" PRId64
-                        " (view %s, largest value %d)",
-                        spec->id, spec->obs_h, spec->obs_w, spec->obs_c, spec->view,
-                        spec->obs_high[0], want->h, want->w, want->c, want->view, want->high[0]);
+                        "%s shows %dx%dx%d observations (view %s), the agent was trained on "
+                        "%" PRId64 "x%" PRId64 "x%" PRId64 " (view %s)",
+                        spec->id, spec->obs_h, spec->obs_w, spec->obs_c, spec->view, want->h,
+                        want->w, want->c, want->view);
+    }
+    const int other = other_component(want, spec);
+    if (other >= 0) {
+        return ppi_fail(PP_ERR_SHAPE,
+                        "%s shows values up to %d in component %d of its observations (view %s), "
+                        "the agent was trained on values up to %d",
+                        spec->id, spec->obs_high[other], other, spec->view, want->high[other]);
     }
     return check_actions(agent, spec);
 }

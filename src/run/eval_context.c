@@ -158,14 +158,16 @@ static pp_status score_bandit(ppi_context_game *g, const ppi_eval_job *job) {
 
 /* --- source learner --------------------------------------------------------------------------- */
 
-static pp_status read_sources(ppi_context_game *g, const char *list) {
+/* Of several environments each takes its own datasets out of the list (`several`). */
+static pp_status read_sources(ppi_context_game *g, const char *list, bool several) {
     ppi_dataset **datasets = NULL;
     int n = 0;
     PPI_TRY(ppi_dataset_open_list(&datasets, &n, list, k_source_bytes));
     pp_status s = PP_OK;
     for (int i = 0; i < n && s == PP_OK && g->sources < PPI_CONTEXT_SOURCES; i++) {
+        if (several && strcmp(ppi_dataset_info(datasets[i])->env, g->play->env) != 0) continue;
         s = ppi_source_figures_create(&g->source[g->sources++], datasets[i], g->play->env,
-                                      &g->curve);
+                                      g->episodes == 1);
     }
     ppi_dataset_close_list(datasets, n);
     return s;
@@ -182,13 +184,14 @@ static pp_status trained_datasets(ppi_buf *out, const ppi_eval_job *job, const c
     return out->failed;
 }
 
-static pp_status compare_with_source(ppi_context_game *g, const ppi_eval_job *job) {
+/* Datasets that were named have to be fit; those of the training may have gone since. */
+static pp_status find_sources(ppi_context_game *g, const ppi_eval_job *job, bool several) {
     const char *asked = job->eval.source;
     ppi_buf list = {0};
     if (strcmp(asked, "none") == 0) return PP_OK;
-    if (asked[0] != '\0') return read_sources(g, asked);
-    PPI_TRY(trained_datasets(&list, job, g->play->env));
-    pp_status s = list.len > 0 ? read_sources(g, list.data) : PP_OK;
+    if (asked[0] != '\0') return read_sources(g, asked, several);
+    pp_status s = trained_datasets(&list, job, g->play->env);
+    if (s == PP_OK && list.len > 0) s = read_sources(g, list.data, false);
     ppi_buf_free(&list);
     if (s == PP_OK || s == PP_ERR_NO_MEMORY || s == PP_ERR_INTERRUPTED) return s;
     ppi_log(PPI_LOG_WARN, "no figures of the source learner: %s (--source names its datasets)",
@@ -200,7 +203,16 @@ static pp_status compare_with_source(ppi_context_game *g, const ppi_eval_job *jo
 
 /* --- all together ----------------------------------------------------------------------------- */
 
-static pp_status evaluate_game(ppi_context_game *g, ppi_eval_job *job) {
+static pp_status check_sources_used(const ppi_context_game *games, int n, const char *asked) {
+    int found = 0;
+    for (int i = 0; i < n; i++) found += games[i].sources;
+    if (found > 0 || asked[0] == '\0' || strcmp(asked, "none") == 0) return PP_OK;
+    return ppi_fail(PP_ERR_ARGUMENT, "source %s: no dataset of an environment that is played",
+                    asked);
+}
+
+/* Everything that can be wrong with what was asked for is found here, before hours are played. */
+static pp_status prepare_game(ppi_context_game *g, ppi_eval_job *job, bool several) {
     const bool given = ppi_options_was_set(job->from.set, "episodes");
     PPI_TRY(ppi_eval_play_open(job, g->play));
     g->runs = job->eval.runs;
@@ -208,9 +220,17 @@ static pp_status evaluate_game(ppi_context_game *g, ppi_eval_job *job) {
     PPI_TRY(ppi_context_check_spaces(job->from.loaded.agent, &g->play->spec));
     PPI_TRY(choose_tasks(g, job));
     PPI_TRY(choose_prompts(g, job));
+    return find_sources(g, job, several);
+}
+
+/* several: the environment's rules are put into the job's options again, the last one that was
+   prepared left its own there. */
+static pp_status play_game(ppi_context_game *g, ppi_eval_job *job, bool several) {
+    if (several) PPI_TRY(ppi_eval_play_open(job, g->play));
     PPI_TRY(play_runs(g, job));
     PPI_TRY(score_bandit(g, job));
-    return compare_with_source(g, job);
+    for (int i = 0; i < g->sources; i++) ppi_source_compare(&g->source[i], &g->curve);
+    return PP_OK;
 }
 
 static pp_status sum_up_game(ppi_eval_game *out, const ppi_context_game *g) {
@@ -262,10 +282,11 @@ static pp_status sum_up(ppi_eval_result *r, const ppi_context_game *games, int n
 
 static void describe(char *out, size_t size, const ppi_context_game *g, const ppi_eval_options *o) {
     snprintf(out, size,
-             "protocol %s, in context: %" PRId64 " runs of %" PRId64
-             " episodes, weights frozen, context kept over the episodes of a run and dropped "
+             "protocol %s, in context: %" PRId64 " run%s of %" PRId64
+             " episode%s, weights frozen, context kept over the episodes of a run and dropped "
              "between runs, run seeds %" PRId64 "..%" PRId64,
-             g->play->protocol, g->runs, g->episodes, o->seed, o->seed + g->runs - 1);
+             g->play->protocol, g->runs, g->runs == 1 ? "" : "s", g->episodes,
+             g->episodes == 1 ? "" : "s", o->seed, o->seed + g->runs - 1);
 }
 
 /* STEM.json gives STEM.csv and STEM.svg; several environments put their names in between. */
@@ -317,8 +338,10 @@ pp_status ppi_eval_in_context(ppi_eval_job *job, ppi_eval_play *plays, int n, pp
     pp_status s = games == NULL ? ppi_oom("the games") : PP_OK;
     for (int i = 0; i < n && s == PP_OK; i++) {
         games[i].play = &plays[i];
-        s = evaluate_game(&games[i], job);
+        s = prepare_game(&games[i], job, n > 1);
     }
+    if (s == PP_OK) s = check_sources_used(games, n, job->eval.source);
+    for (int i = 0; i < n && s == PP_OK; i++) s = play_game(&games[i], job, n > 1);
     if (s == PP_OK) {
         describe(r->protocol_line, sizeof r->protocol_line, &games[0], &job->eval);
         s = sum_up(r, games, n);

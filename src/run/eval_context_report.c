@@ -44,8 +44,12 @@ static void curve_text(ppi_buf *out, const ppi_context_game *g) {
         snprintf(name, sizeof name, "score: mean of the last %" PRId64 " episodes", c->score_over);
         value_row(out, name, c->score, c->score_low, c->score_high);
     }
-    ppi_buf_printf(out, "  means over the runs with %g %% bootstrap intervals",
-                   100 * PPI_CONTEXT_CONFIDENCE);
+    if (g->runs > 1) {
+        ppi_buf_printf(out, "  means over the runs with %g %% bootstrap intervals",
+                       100 * PPI_CONTEXT_CONFIDENCE);
+    } else {
+        ppi_buf_append_text(out, "  figures of one run, which has no interval");
+    }
     if (c->smoothing > 1) {
         ppi_buf_printf(out, "; reaching is told from the mean of %" PRId64 " neighbouring %ss",
                        c->smoothing, unit);
@@ -115,8 +119,9 @@ static void source_text(ppi_buf *out, const ppi_source_figures *f, const ppi_con
 
 static void tasks_text(ppi_buf *out, const ppi_context_game *g) {
     const ppi_run_tasks *t = &g->tasks;
-    ppi_buf_printf(out, "%s, in context: %" PRId64 " runs of %" PRId64 " episode%s on %" PRId64,
-                   g->play->env, g->runs, g->episodes, g->episodes == 1 ? "" : "s", t->distinct);
+    ppi_buf_printf(out, "%s, in context: %" PRId64 " run%s of %" PRId64 " episode%s on %" PRId64,
+                   g->play->env, g->runs, g->runs == 1 ? "" : "s", g->episodes,
+                   g->episodes == 1 ? "" : "s", t->distinct);
     if (t->side[0] == '\0') {
         ppi_buf_printf(out, " task (%" PRId64 ")", t->task[0]);
     } else {
@@ -214,6 +219,7 @@ static pp_status draw(ppi_buf *out, const ppi_context_game *g, double *memory) {
         one[i] = ppi_source_at(&g->source[0], c->steps[i]);
     }
     snprintf(names[0], sizeof names[0], "in context, mean of %" PRId64 " runs, 95 %%", g->runs);
+    if (g->runs == 1) snprintf(names[0], sizeof names[0], "in context, one run");
     if (g->sources > 0) {
         snprintf(names[1], sizeof names[1], "source %s, all %" PRId64 " actors summed",
                  g->source[0].learner, g->source[0].actors);

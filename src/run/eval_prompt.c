@@ -16,6 +16,7 @@ static void prompt_free(ppi_prompt *p) {
     ppi_free((void *)(uintptr_t)p->obs);
     ppi_free((void *)(uintptr_t)p->action);
     ppi_free((void *)(uintptr_t)p->reward);
+    ppi_free((void *)(uintptr_t)p->last);
 }
 
 void ppi_prompt_set_free(ppi_prompt_set *set) {
@@ -101,6 +102,16 @@ static pp_status find_place(int64_t *end, double *level, const ppi_dataset *d, c
                     g->group, g->task, fraction, final, over);
 }
 
+/* Marks the last steps of episodes among the steps from..from+steps-1 of a history. */
+static void mark_last_steps(uint8_t *last, const ppi_dataset *d, const ppi_group *g, int64_t from,
+                            int64_t steps) {
+    for (int64_t e = 0; e < g->episodes; e++) {
+        const ppi_episode *episode = ppi_dataset_episode(d, g->first_episode + e);
+        const int64_t at = episode->row - g->row + episode->info.steps - 1 - from;
+        if (!episode->info.cut && at >= 0 && at < steps) last[at] = 1;
+    }
+}
+
 /* Copies the steps end-steps..end-1 of a history; observations are cut to `bytes`. */
 static pp_status copy_steps(ppi_prompt *out, ppi_dataset *d, int64_t index, int64_t end,
                             int64_t steps, int64_t bytes) {
@@ -109,11 +120,14 @@ static pp_status copy_steps(ppi_prompt *out, ppi_dataset *d, int64_t index, int6
     uint8_t *obs = ppi_calloc(n, (size_t)ppi_dataset_frame_bytes(d));
     int32_t *action = ppi_calloc(n, sizeof *action);
     float *reward = ppi_calloc(n, sizeof *reward);
-    *out = (ppi_prompt){.steps = steps, .obs = obs, .action = action, .reward = reward};
-    if (obs == NULL || action == NULL || reward == NULL) return ppi_oom("a prompt");
+    uint8_t *last = ppi_calloc(n, 1);
+    *out =
+        (ppi_prompt){.steps = steps, .obs = obs, .action = action, .reward = reward, .last = last};
+    if (obs == NULL || action == NULL || reward == NULL || last == NULL) return ppi_oom("a prompt");
     const int64_t from = end - steps;
     memcpy(action, ppi_dataset_actions(d) + g->row + from, n * sizeof *action);
     memcpy(reward, ppi_dataset_rewards(d) + g->row + from, n * sizeof *reward);
+    mark_last_steps(last, d, g, from, steps);
     PPI_TRY(ppi_dataset_read_observations(d, index, from, steps, obs));
     const int64_t stored = ppi_dataset_frame_bytes(d);
     for (int64_t t = 1; t < steps && stored > bytes; t++)
@@ -161,10 +175,14 @@ pp_status ppi_prompt_set_create(ppi_prompt_set *out, const ppi_prompt_options *o
     const int64_t steps = o->steps > 0 ? o->steps : context;
     ppi_dataset *d = NULL;
     *out = (ppi_prompt_set){.runs = runs};
+    if (agent->method->calls->act_prompt == NULL)
+        return ppi_fail(PP_ERR_UNSUPPORTED, "agents of method %s take no prompt",
+                        agent->method->name);
     if (steps > context) {
         return ppi_fail(PP_ERR_ARGUMENT,
-                        "a prompt of %" PRId64 " steps, the agent's context holds %" PRId64, steps,
-                        context);
+                        "a prompt of %" PRId64 " steps, the agent's context holds %" PRId64
+                        "; take fewer (prompt.steps)",
+                        steps, context);
     }
     out->prompt = ppi_calloc((size_t)runs, sizeof *out->prompt);
     out->history = ppi_calloc((size_t)runs, sizeof *out->history);

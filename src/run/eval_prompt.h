@@ -1,5 +1,5 @@
 /* Prompts of an in-context evaluation: each run's context begins with a stretch of a source history
-   of the same task that it was not trained on. */
+   of the run's task. */
 #ifndef PPI_RUN_EVAL_PROMPT_H
 #define PPI_RUN_EVAL_PROMPT_H
 
@@ -26,9 +26,10 @@ typedef struct ppi_prompt_set {
 } ppi_prompt_set;
 
 /* A prompt for each run's task. Runs of one task take its histories in turn, those left out that
- * never get to the wanted return. PP_ERR_ARGUMENT: more steps than the agent's context, another
- * environment, a task unknown to the dataset, or without a history that gets there; PP_ERR_SHAPE:
- * other observations. Release with ppi_prompt_set_free, also after a failure. */
+ * never get to the wanted return. PP_ERR_UNSUPPORTED: an agent that takes none; PP_ERR_ARGUMENT:
+ * more steps than the agent's context, another environment, a task unknown to the dataset, or
+ * without a history that gets there; PP_ERR_SHAPE: other observations. Release with
+ * ppi_prompt_set_free, also after a failure. */
 pp_status ppi_prompt_set_create(ppi_prompt_set *out, const ppi_prompt_options *options,
                                 const ppi_agent *agent, const char *env, const int64_t *tasks,
                                 int64_t runs);

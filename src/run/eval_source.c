@@ -54,7 +54,8 @@ static int64_t points_of(const ppi_dataset *d, double *own_steps) {
 double ppi_source_at(const ppi_source_figures *f, double own) {
     const ppi_curve *c = &f->curve;
     if (c->count == 0 || own > f->own_steps) return NAN;
-    int64_t at = (int64_t)(own / f->own_steps * (double)c->count);
+    /* A place of the curve holds the episodes whose last step lies in its share of the steps. */
+    int64_t at = own > 1 ? (int64_t)((own - 1) / f->own_steps * (double)c->count) : 0;
     at = at < c->count ? at : c->count - 1;
     while (at + 1 < c->count && isnan(c->mean[at])) at++;
     return c->mean[at];
@@ -69,10 +70,8 @@ static double reach(const ppi_source_figures *f, double value) {
     return NAN;
 }
 
-static void fill(ppi_source_figures *f, const ppi_context_curve *agent) {
-    const ppi_curve *c = &f->curve;
+static double mean_of_last_tenth(const ppi_curve *c) {
     const int64_t tenth = c->count / 10 > 0 ? c->count / 10 : 1;
-    const double steps = agent->steps[agent->count - 1];
     double sum = 0;
     int64_t n = 0;
     for (int64_t i = c->count - tenth; i < c->count; i++) {
@@ -80,35 +79,43 @@ static void fill(ppi_source_figures *f, const ppi_context_curve *agent) {
         sum += c->mean[i];
         n++;
     }
-    f->final = n > 0 ? sum / (double)n : NAN;
-    f->at_all = ppi_source_at(f, steps / (double)f->actors);
-    f->at_one = ppi_source_at(f, steps);
-    f->reach_agent = reach(f, agent->final);
-    f->reach_final = reach(f, f->final);
-    const int64_t point = ppi_context_curve_reach(agent, f->final);
-    f->agent_reach = point > 0 ? agent->steps[point - 1] : NAN;
+    return n > 0 ? sum / (double)n : NAN;
 }
 
-pp_status ppi_source_figures_create(ppi_source_figures *f, const ppi_dataset *d, const char *env,
-                                    const ppi_context_curve *agent) {
-    *f = (ppi_source_figures){.actors = 1};
-    PPI_TRY(check(d, env));
+static void describe(ppi_source_figures *f, const ppi_dataset *d) {
     const ppi_group *first = ppi_dataset_group(d, 0);
-    const int64_t points = points_of(d, &f->own_steps);
     snprintf(f->dataset, sizeof f->dataset, "%s", ppi_dataset_info(d)->id);
     snprintf(f->learner, sizeof f->learner, "%s",
              first->learner[0] != '\0' ? first->learner : ppi_dataset_meta(d)->policy);
     f->histories = ppi_dataset_group_count(d);
     f->actors = first->actors > 1 ? first->actors : 1;
+}
+
+pp_status ppi_source_figures_create(ppi_source_figures *f, const ppi_dataset *d, const char *env,
+                                    bool per_step) {
+    *f = (ppi_source_figures){.actors = 1};
+    PPI_TRY(check(d, env));
+    describe(f, d);
+    const int64_t points = points_of(d, &f->own_steps);
     PPI_TRY(ppi_curve_create(&f->curve, d, points,
                              f->histories < FEW_HISTORIES ? points / 50 : points / 200));
-    if (f->curve.per_step != agent->per_step) {
+    if (f->curve.per_step != per_step) {
         return ppi_fail(PP_ERR_ARGUMENT,
-                        "dataset %s has %s, the agent was played for %s; its figures would not "
+                        "dataset %s has %s, the agent is played for %s; its figures would not "
                         "compare",
                         f->dataset, f->curve.per_step ? "one episode a history" : "many episodes",
-                        agent->per_step ? "one" : "many");
+                        per_step ? "one" : "many");
     }
-    fill(f, agent);
+    f->final = mean_of_last_tenth(&f->curve);
+    f->reach_final = reach(f, f->final);
     return PP_OK;
+}
+
+void ppi_source_compare(ppi_source_figures *f, const ppi_context_curve *agent) {
+    const double steps = agent->steps[agent->count - 1];
+    const int64_t point = ppi_context_curve_reach(agent, f->final);
+    f->at_all = ppi_source_at(f, steps / (double)f->actors);
+    f->at_one = ppi_source_at(f, steps);
+    f->reach_agent = reach(f, agent->final);
+    f->agent_reach = point > 0 ? agent->steps[point - 1] : NAN;
 }

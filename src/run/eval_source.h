@@ -2,6 +2,7 @@
 #ifndef PPI_RUN_EVAL_SOURCE_H
 #define PPI_RUN_EVAL_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <polyplay/status.h>
@@ -18,22 +19,29 @@ typedef struct ppi_source_figures {
     int64_t actors;     /* streams behind a history's learner */
     double own_steps;   /* of the longest history, one stream */
     double final;       /* mean return over the last tenth of the steps */
+    double reach_final; /* steps of one stream until its return is that */
+    ppi_curve curve;    /* x: steps of all actors */
+    /* Beside the agent, by ppi_source_compare; before that 0. */
     double at_all;      /* return after as many steps as the agent's run has, all actors summed */
     double at_one;      /* the same on one stream */
     double reach_agent; /* steps of one stream until its return is the agent's final one */
-    double reach_final; /* the same for its own final one */
     double agent_reach; /* steps of the agent until its return is the source's final one */
-    ppi_curve curve;    /* x: steps of all actors */
 } ppi_source_figures;
 
-/* Figures of one dataset of histories beside the agent's curve. PP_ERR_ARGUMENT for a dataset
- * without histories, of another environment, or whose histories have different numbers of actors.
- * Release with ppi_source_figures_free, also after a failure. */
+/* Figures of one dataset of histories of `env`; per_step: the agent they will stand beside has the
+ * steps of a single episode as points, so the histories have to be single episodes as well.
+ * PP_ERR_ARGUMENT for a dataset without histories, of another environment, of other points, or
+ * whose histories have different numbers of actors. Release with ppi_source_figures_free, also
+ * after a failure. */
 pp_status ppi_source_figures_create(ppi_source_figures *out, const ppi_dataset *dataset,
-                                    const char *env, const ppi_context_curve *agent);
+                                    const char *env, bool per_step);
 void ppi_source_figures_free(ppi_source_figures *figures);
 
-/* Return of the source after `own` steps of one stream; NAN beyond its histories. */
+/* Fills in what depends on the agent's curve. */
+void ppi_source_compare(ppi_source_figures *figures, const ppi_context_curve *agent);
+
+/* Return of the source behind its first `own` steps of one stream, the episode that ends there
+ * included; NAN beyond its histories. */
 double ppi_source_at(const ppi_source_figures *figures, double own);
 
 #endif

@@ -50,6 +50,14 @@ static pp_status add_tasks(ppi_seen_tasks *seen, const int64_t *task, int64_t co
     return PP_OK;
 }
 
+/* The side with this name, -1 for none. */
+static int side_named(const char *name) {
+    for (int side = PPI_TASKS_TRAIN; side <= PPI_TASKS_ALL; side++) {
+        if (strcmp(name, ppi_task_side_name(side)) == 0) return side;
+    }
+    return -1;
+}
+
 /* Tasks of trials are drawn from a whole side of the split. */
 static pp_status add_side(ppi_seen_tasks *seen, const ppi_loaded *loaded, const pp_env_spec *spec) {
     const ppi_json *options = ppi_json_find(loaded->checkpoint.config, "options");
@@ -61,8 +69,11 @@ static pp_status add_side(ppi_seen_tasks *seen, const ppi_loaded *loaded, const 
     if (ppi_loaded_game(loaded, spec->id) < 0) return PP_OK;
     PPI_TRY(ppi_json_get_string(options, "tasks", &text));
     PPI_TRY(ppi_json_get_i64(options, "env.split-seed", &split_seed));
-    int side = PPI_TASKS_TRAIN;
-    while (side < PPI_TASKS_ALL && strcmp(text, ppi_task_side_name(side)) != 0) side++;
+    const int side = side_named(text);
+    if (side < 0)
+        return ppi_fail(PP_ERR_CORRUPT,
+                        "%s: config.json has tasks '%s', expected train, test or all",
+                        loaded->checkpoint.folder, text);
     seen->split_seed = (uint64_t)split_seed;
     PPI_TRY(
         ppi_tasks_split_mode(&tasks, spec->id, spec->mode, (ppi_task_side)side, seen->split_seed));
@@ -95,12 +106,11 @@ void ppi_run_tasks_free(ppi_run_tasks *tasks) {
     *tasks = (ppi_run_tasks){0};
 }
 
-static pp_status no_task_held(const ppi_tasks *list, bool known) {
+static pp_status no_task_held(bool known) {
     if (known) {
         return ppi_fail(PP_ERR_ARGUMENT,
-                        "tasks held: the agent was trained on all %" PRId64
-                        " tasks of the training side; train with --data.tasks N to hold some back",
-                        list->count);
+                        "tasks held: the agent was trained on every task of the training side; "
+                        "methods that learn from data hold some back with --data.tasks N");
     }
     return ppi_fail(PP_ERR_ARGUMENT,
                     "tasks held: the checkpoint does not say which tasks it was trained on");
@@ -126,7 +136,7 @@ static pp_status choose_held(ppi_run_tasks *out, const ppi_seen_tasks *seen,
     const bool unbounded = list.count == 0;
     if (!unbounded) keep_held(&list, seen, &n);
     const bool held = (unbounded && seen->known) || n > 0;
-    if (must && !held) s = no_task_held(&list, seen->known);
+    if (must && !held) s = no_task_held(seen->known);
     if (n > 0) list.count = n;
     for (int64_t r = 0; r < out->runs && s == PP_OK; r++)
         out->task[r] = ppi_tasks_pick(&list, unbounded && held ? k_held_index + r : r);
@@ -135,14 +145,18 @@ static pp_status choose_held(ppi_run_tasks *out, const ppi_seen_tasks *seen,
     return s;
 }
 
+static bool is_held(const char *side) {
+    return strcmp(side, "held") == 0 || strcmp(side, "auto") == 0;
+}
+
+pp_status ppi_run_tasks_check(const char *side) {
+    if (side[0] == '\0' || is_held(side) || side_named(side) >= 0) return PP_OK;
+    return ppi_fail(PP_ERR_ARGUMENT, "tasks '%s', expected train, test, all, held or auto", side);
+}
+
 static pp_status choose_side(ppi_run_tasks *out, const pp_env_spec *spec) {
     ppi_tasks list;
-    int side = PPI_TASKS_TRAIN;
-    while (side <= PPI_TASKS_ALL && strcmp(out->side, ppi_task_side_name(side)) != 0) side++;
-    if (side > PPI_TASKS_ALL) {
-        return ppi_fail(PP_ERR_ARGUMENT, "tasks '%s', expected train, test, all, held or auto",
-                        out->side);
-    }
+    const int side = side_named(out->side);
     PPI_TRY(ppi_tasks_split_mode(&list, spec->id, spec->mode, (ppi_task_side)side,
                                  (uint64_t)out->split_seed));
     for (int64_t r = 0; r < out->runs; r++) out->task[r] = ppi_tasks_pick(&list, r);
@@ -188,7 +202,8 @@ pp_status ppi_run_tasks_choose(ppi_run_tasks *out, const ppi_loaded *loaded,
     if (out->task == NULL) return ppi_oom("the tasks of runs");
     pp_status s = ppi_seen_tasks_read(&seen, loaded, spec);
     if (o->split_seed < 0) out->split_seed = (int64_t)seen.split_seed;
-    const bool held = strcmp(out->side, "held") == 0 || strcmp(out->side, "auto") == 0;
+    const bool held = is_held(out->side);
+    if (s == PP_OK) s = ppi_run_tasks_check(out->side);
     for (int64_t r = 0; r < runs; r++) out->task[r] = spec->task;
     if (s == PP_OK && held) s = choose_held(out, &seen, spec);
     if (s == PP_OK && !held && out->side[0] != '\0') s = choose_side(out, spec);

@@ -44,6 +44,9 @@ typedef struct ppi_run_tasks {
     int64_t seen;     /* runs on a task that the agent was trained on, -1 = unknown */
 } ppi_run_tasks;
 
+/* PP_ERR_ARGUMENT naming the sides unless `side` is one of them or empty. */
+pp_status ppi_run_tasks_check(const char *side);
+
 /* PP_ERR_ARGUMENT: an unknown side; no task is left for "held"; without allow_seen, a task of the
  * test side or one named by hand that the agent was trained on. Release with ppi_run_tasks_free,
  * also after a failure. */

@@ -63,16 +63,21 @@ static inline ppi_agent *make(const char *const *words) {
 
 static const char *const layout_a[] = {NULL};
 static const char *const layout_b[] = {"model.layout", "b", NULL};
-static const char *const lstm[] = {"model.core", "lstm", NULL};
-static const char *const anchored[] = {"ad.anchor", "on", NULL};
-static const char *const *const kinds[] = {layout_a, layout_b, lstm};
-enum { KINDS = sizeof kinds / sizeof kinds[0] };
+static const char *const told_a[] = {"model.episode-ends", "on", NULL};
+static const char *const told_b[] = {"model.layout", "b", "model.episode-ends", "on", NULL};
+static const char *const lstm[] = {"model.core", "lstm", "model.episode-ends", "on", NULL};
+static const char *const anchored[] = {"ad.anchor", "on", "model.episode-ends", "on", NULL};
+static const char *const *const kinds[] = {layout_a, layout_b, told_a, told_b, lstm};
+enum { KINDS = sizeof kinds / sizeof kinds[0], LSTMS = 1 };
+
+enum { EPISODE = 5 }; /* steps of the episodes of a history */
 
 /* One learning history as an agent may see it. */
 typedef struct history {
     uint8_t obs[STEPS * CELLS];
     int32_t action[STEPS]; /* ids of the environment */
     float reward[STEPS];
+    uint8_t last[STEPS];
 } history;
 
 static inline void make_history(history *h, uint64_t seed) {
@@ -84,6 +89,7 @@ static inline void make_history(history *h, uint64_t seed) {
         h->obs[t * CELLS + 1] = (uint8_t)ppi_rng_below(&rng, 4);
         h->action[t] = ids[ppi_rng_below(&rng, ACTIONS)];
         h->reward[t] = ppi_rng_below(&rng, 3) == 0 ? 1.0f : 0.0f;
+        h->last[t] = (t + 1) % EPISODE == 0;
     }
 }
 
@@ -92,7 +98,9 @@ static inline const float *window_logits(ppi_agent *a, const history *h, int fro
     const ppi_io_tensor *io = NULL;
     int n = 0;
     CHECK_OK(ppi_agent_forward_setup(a, 1, &io, &n));
-    assert_int_equal(n, 4);
+    const bool told = ((ppi_ad_agent *)a)->c.episode_ends;
+    assert_int_equal(n, told ? 5 : 4);
+    if (told) memcpy(io[4].data, h->last + from, T);
     memcpy(io[0].data, h->obs + from * CELLS, T * CELLS);
     memcpy(io[1].data, h->action + from, T * sizeof *h->action);
     memcpy(io[2].data, h->reward + from, T * sizeof *h->reward);

@@ -89,6 +89,25 @@ static void environments(void **state) {
         CHECK_NEAR((double)c->attention_dropout, want[i].attention_dropout, 1e-6);
         CHECK_NEAR((double)c->mask, want[i].mask, 1e-6);
         CHECK_NEAR((double)c->label_smoothing, want[i].smoothing, 1e-6);
+        assert_false(c->episode_ends);
+        ppi_agent_destroy(a);
+        ppi_options_destroy(b.set);
+    }
+}
+
+/* Size cpu tells the ends of episodes where an episode could begin anywhere. */
+static void told_of_ends(void **state) {
+    (void)state;
+    static const char *const envs[] = {"dark/room", "dark/key-to-door", "watermaze"};
+    for (int i = 0; i < 3; i++) {
+        bound b;
+        bind_method(&b, "ad");
+        CHECK_OK(ppi_method_apply_recipe(b.m, b.set, "cpu"));
+        ppi_agent_config cfg = config_of(&b, "cpu");
+        cfg.env = envs[i];
+        ppi_agent *a = NULL;
+        CHECK_OK(ppi_agent_create(&a, &cfg));
+        assert_int_equal(((const ppi_ad_agent *)a)->c.episode_ends, i == 1);
         ppi_agent_destroy(a);
         ppi_options_destroy(b.set);
     }
@@ -113,16 +132,19 @@ static void causality(void **state) {
                 other.obs[s * CELLS + 1] = (uint8_t)(3 - h.obs[s * CELLS + 1]);
                 other.action[s] = h.action[s] == 7 ? 2 : 7;
                 other.reward[s] = 1 - h.reward[s];
+                other.last[s] = !h.last[s];
             }
             const float *got = window_logits(a, &other, 0);
             assert_memory_equal(got, want, (size_t)(t + 1) * row);
             if (t + 1 < T)
                 assert_memory_not_equal(got + (t + 1) * ACTIONS, want + (t + 1) * ACTIONS, row);
-            for (int what = 0; what < 3; what++) {
+            const int whats = ((const ppi_ad_agent *)a)->c.episode_ends ? 4 : 3;
+            for (int what = 0; what < whats; what++) {
                 other = h;
                 if (what == 0) other.obs[t * CELLS] = (uint8_t)((h.obs[t * CELLS] + 1) % 5);
                 if (what == 1) other.action[t] = h.action[t] == 2 ? 5 : 2;
                 if (what == 2) other.reward[t] = 1 - h.reward[t];
+                if (what == 3) other.last[t] = !h.last[t];
                 got = window_logits(a, &other, 0);
                 const int first = what == 0 ? t : t + 1; /* reached */
                 assert_memory_equal(got, want, (size_t)first * row);
@@ -141,6 +163,8 @@ typedef struct batch_block {
     uint8_t obs[16 * T * CELLS];
     int32_t action[16 * T];
     float reward[16 * T];
+    uint8_t terminated[16 * T];
+    uint8_t truncated[16 * T];
 } batch_block;
 
 /* Histories in which what paid is done again and what did not is replaced by the next action, so
@@ -168,7 +192,11 @@ static void make_batch(batch_block *k, int64_t B, uint64_t seed) {
                        .C = CELLS,
                        .obs = k->obs,
                        .action = k->action,
-                       .reward = k->reward};
+                       .reward = k->reward,
+                       .terminated = k->terminated,
+                       .truncated = k->truncated};
+    memset(k->terminated, 0, sizeof k->terminated);
+    memset(k->truncated, 0, sizeof k->truncated);
 }
 
 static double metric(const ppi_metrics *m, const char *name) {
@@ -280,9 +308,50 @@ static void observations(void **state) {
     cfg.obs.c = 4;
     cfg.obs.high[2] = cfg.obs.high[3] = 255;
     CHECK_FAILS(ppi_agent_create(&a, &cfg), PP_ERR_ARGUMENT, "use sum");
+    cfg.obs.c = PP_ENV_CELLS; /* 256^8 cells: more than an integer counts */
+    for (int i = 0; i < PP_ENV_CELLS; i++) cfg.obs.high[i] = 255;
+    CHECK_FAILS(ppi_agent_create(&a, &cfg), PP_ERR_ARGUMENT, "use sum");
     cfg.obs = (ppi_obs_spec){.view = "state", .h = 1, .w = 1, .c = 3, .type = PP_OBS_FLOAT};
     CHECK_FAILS(ppi_agent_create(&a, &cfg), PP_ERR_UNSUPPORTED, "\"state\"");
     ppi_options_destroy(b.set);
+}
+
+/* What cannot be acted with is told before it is trained. */
+static void anchors_need_layout_a(void **state) {
+    (void)state;
+    static const struct {
+        const char *words[5], *text;
+    } cases[] = {
+        {{"ad.anchor", "on", "model.layout", "b", NULL}, "the model is of layout b"},
+        {{"ad.anchor", "on", "model.core", "lstm", NULL}, "the model is an LSTM"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bound b;
+        ppi_agent *a = NULL;
+        bind_method(&b, "ad");
+        set_words(&b, cases[i].words);
+        const ppi_agent_config cfg = config_of(&b, "tiny");
+        CHECK_FAILS(ppi_agent_create(&a, &cfg), PP_ERR_UNSUPPORTED, cases[i].text);
+        assert_null(a);
+        ppi_options_destroy(b.set);
+    }
+}
+
+static void contexts_are_bounded(void **state) {
+    (void)state;
+    ppi_ad_config c = {.timesteps = PPI_AD_MAX_CONTEXT,
+                       .layers = 1,
+                       .width = 4,
+                       .heads = 1,
+                       .ffn = 4,
+                       .actions = 2,
+                       .tables = 1,
+                       .rows = {4}};
+    CHECK_OK(ppi_ad_config_check(&c));
+    c.timesteps++;
+    CHECK_FAILS(ppi_ad_config_check(&c), PP_ERR_ARGUMENT, "4097 steps, expected 2 to 4096");
+    c.timesteps = 1;
+    CHECK_FAILS(ppi_ad_config_check(&c), PP_ERR_ARGUMENT, "1 steps, expected 2 to 4096");
 }
 
 static void describe(void **state) {
@@ -306,11 +375,18 @@ static void describe(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recipes),      cmocka_unit_test(experts),
-        cmocka_unit_test(environments), cmocka_unit_test(causality),
-        cmocka_unit_test(training),     cmocka_unit_test(masks),
-        cmocka_unit_test(bad_batches),  cmocka_unit_test(observations),
+        cmocka_unit_test(recipes),
+        cmocka_unit_test(experts),
+        cmocka_unit_test(environments),
+        cmocka_unit_test(told_of_ends),
+        cmocka_unit_test(causality),
+        cmocka_unit_test(training),
+        cmocka_unit_test(masks),
+        cmocka_unit_test(bad_batches),
+        cmocka_unit_test(observations),
         cmocka_unit_test(describe),
+        cmocka_unit_test(anchors_need_layout_a),
+        cmocka_unit_test(contexts_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,7 @@ static void fill(const fixture *f, const golden_program *p, int64_t length, int3
         const bool first = before && i % T == 0;
         const int64_t from = before ? i - 1 : i;
         actions[i] = first ? 5 : there ? action[from] : junk;
-        rewards[i] = first ? 0 : there ? ppi_ad_reward_token((double)reward[from]) : junk;
+        rewards[i] = first ? 0 : there ? ppi_ad_reward_token(&f->c, (double)reward[from], false) : junk;
     }
     if (f->c.tables == 0) {
         int64_t n = 0;

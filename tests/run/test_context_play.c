@@ -198,7 +198,7 @@ static void runs_are_streams(void **state) {
         assert_memory_equal(first.ret + r * EPISODES, other.ret + 2 * r * EPISODES,
                             EPISODES * sizeof *first.ret);
     ppi_context_lives_free(&other);
-    for (int r = 0; r < RUNS; r++) prompts[r] = (ppi_prompt){1, obs, action, reward};
+    for (int r = 0; r < RUNS; r++) prompts[r] = (ppi_prompt){1, obs, action, reward, NULL};
     p->tasks = 0;
     q.episodes = EPISODES;
     q.prompts = prompts;
@@ -299,6 +299,13 @@ static void figures_of_a_known_curve(void **state) {
     assert_int_equal(ppi_context_curve_reach(&c, 10.1), 0);
     assert_float_equal(ppi_context_run_final(&l, 1, 50), 11, 1e-12);
     ppi_context_curve_free(&c);
+    l.runs = 1; /* one run has a curve and no intervals */
+    OK(ppi_context_curve_create(&c, &l, 3));
+    assert_float_equal(c.final, 9, 1e-12);
+    assert_true(isnan(c.final_low) && isnan(c.score_high) && isnan(c.low[0]) && isnan(c.high[7]));
+    assert_true(isfinite(c.smooth[0]));
+    ppi_context_curve_free(&c);
+    l.runs = R;
     for (int i = 0; i < R * N; i++) l.ret[i] = -1; /* no share of a return that is not above 0 */
     OK(ppi_context_curve_create(&c, &l, 3));
     assert_int_equal(c.half, 0);
@@ -328,7 +335,7 @@ static void refusals(void **state) {
     probe_agent *p = make_probe("dark/room");
     ppi_context_request q = request(p, 4, 1);
     q.env = "dark/room-hard";
-    FAILS(ppi_context_play(&q, &l), PP_ERR_SHAPE, "largest value 16");
+    FAILS(ppi_context_play(&q, &l), PP_ERR_SHAPE, "values up to 16");
     p->base.cfg.actions.count = 4;
     q = request(p, 4, 1);
     FAILS(ppi_context_play(&q, &l), PP_ERR_SHAPE, "has 5 actions, the agent chooses among 4");

@@ -8,6 +8,7 @@
 #include "run/collect_learn.h"
 #include "run/eval.h"
 #include "run/eval_prompt.h"
+#include "run/eval_source.h"
 #include "run/load.h"
 
 #define ROOM     "data/dark/room/qtable-v0"
@@ -298,6 +299,33 @@ static void prompts_are_stretches_of_histories(void **state) {
     ppi_options_destroy(set);
 }
 
+/* One run: figures, a table and a picture, and nowhere an interval. */
+static void one_run_has_no_intervals(void **state) {
+    static const char *const one[] = {"runs=1", NULL};
+    ppi_eval_result result = {0};
+    ppi_buf report = {0};
+    ppi_json *record = NULL;
+    (void)state;
+    OK(evaluate("runs/room", one, &report, &result));
+    assert_non_null(strstr(report.data, "1 run of 8 episodes on 1 task of the side test"));
+    assert_non_null(strstr(report.data, "figures of one run, which has no interval"));
+    assert_null(strstr(report.data, "["));
+    OK(ppi_json_load(&record, result.record));
+    const ppi_json *context = member(ppi_json_at(member(record, "games"), 0), "in_context");
+    assert_int_equal(ppi_json_kind_of(member(member(context, "final"), "low")), PPI_JSON_NULL);
+    assert_true(number(member(context, "score"), "value") == result.game[0].mean);
+    char *csv = text_of(result.record, ".csv");
+    assert_non_null(strstr(csv, "\n1,20,"));
+    ppi_free(csv);
+    char *svg = text_of(result.record, ".svg");
+    assert_non_null(strstr(svg, "in context, one run"));
+    assert_null(strstr(svg, "nan"));
+    ppi_free(svg);
+    ppi_json_free(record);
+    ppi_buf_free(&report);
+    ppi_eval_result_free(&result);
+}
+
 static void bandits_have_a_scale(void **state) {
     static const char *const even[] = {"env=bandit/even", "episodes=1", NULL};
     ppi_eval_result result = {0};
@@ -330,11 +358,77 @@ static void other_spaces_and_options(void **state) {
     static const char *const catch_game[] = {"env=arcade/catch", NULL};
     static const char *const source[] = {"source=data/none", NULL};
     (void)state;
-    FAILS(evaluate("runs/room", hard, NULL, NULL), PP_ERR_SHAPE, "largest value 16");
+    FAILS(evaluate("runs/room", hard, NULL, NULL), PP_ERR_SHAPE, "values up to 16");
     assert_int_not_equal(evaluate("runs/room", catch_game, NULL, NULL), PP_OK);
     FAILS(evaluate("runs/room", source, NULL, NULL), PP_ERR_NOT_FOUND, "data/none");
     FAILS(evaluate("random", NULL, NULL, NULL), PP_ERR_ARGUMENT,
           "runs is of agents that learn in context");
+}
+
+/* What is wrong with a call is told before anything is played: the first step of a run would answer
+   with the interruption that waits. */
+static void errors_come_before_the_play(void **state) {
+    static const char *const cases[][4] = {
+        {"source=data/none", NULL},
+        {"source=" BANDIT, NULL},
+        {"env=dark/room,dark/room-hard", NULL},
+        {"env=dark/room,dark/key-to-door", "source=" BANDIT, NULL},
+    };
+    static const struct {
+        pp_status status;
+        const char *text;
+    } want[] = {
+        {PP_ERR_NOT_FOUND, "data/none"},
+        {PP_ERR_ARGUMENT, "is of bandit/train, not of dark/room"},
+        {PP_ERR_SHAPE, "dark/room-hard shows values up to 16 in component 0"},
+        {PP_ERR_ARGUMENT, "no dataset of an environment that is played"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ppi_interrupt_raise();
+        const pp_status s = evaluate("runs/room", cases[i], NULL, NULL);
+        ppi_interrupt_clear();
+        FAILS(s, want[i].status, want[i].text);
+    }
+}
+
+/* Of several environments each has its own datasets out of --source. */
+static void sources_of_several_environments(void **state) {
+    static const char *const options[] = {"env=bandit/train,bandit/even", "episodes=1",
+                                          "source=" BANDIT, NULL};
+    ppi_eval_result result = {0};
+    ppi_json *record = NULL;
+    (void)state;
+    OK(evaluate("runs/arms", options, NULL, &result));
+    OK(ppi_json_load(&record, result.record));
+    const ppi_json *games = member(record, "games");
+    assert_int_equal(ppi_json_count(member(ppi_json_at(games, 0), "source")), 1);
+    assert_int_equal(ppi_json_count(member(ppi_json_at(games, 1), "source")), 0);
+    ppi_json_free(record);
+    ppi_eval_result_free(&result);
+}
+
+/* The return behind n steps is that of the episode that ends there, not of the next one. */
+static void source_returns_at_steps(void **state) {
+    ppi_dataset *d = NULL;
+    ppi_source_figures f;
+    (void)state;
+    OK(ppi_dataset_open(&d, ROOM));
+    OK(ppi_source_figures_create(&f, d, "dark/room", false));
+    assert_int_equal(f.curve.count, 2000 / STEPS);
+    assert_true(f.own_steps == 2000);
+    for (int e = 0; e < f.curve.count; e++) {
+        assert_true(ppi_source_at(&f, STEPS * (e + 1)) == f.curve.mean[e]);
+        assert_true(ppi_source_at(&f, STEPS * e + 10) == f.curve.mean[e]);
+    }
+    assert_true(isnan(ppi_source_at(&f, 2001)));
+    assert_true(ppi_source_at(&f, f.reach_final) >= f.final);
+    assert_true(ppi_source_at(&f, f.reach_final - STEPS) < f.final);
+    ppi_source_figures_free(&f);
+    FAILS(ppi_source_figures_create(&f, d, "dark/room", true), PP_ERR_ARGUMENT,
+          "has many episodes, the agent is played for one");
+    ppi_source_figures_free(&f);
+    ppi_dataset_close(d);
 }
 
 static void interrupted_leaves_no_files(void **state) {
@@ -426,8 +520,12 @@ int main(void) {
         cmocka_unit_test(tasks_trained_on_are_refused),
         cmocka_unit_test(prompts_begin_the_context),
         cmocka_unit_test(prompts_are_stretches_of_histories),
+        cmocka_unit_test(one_run_has_no_intervals),
         cmocka_unit_test(bandits_have_a_scale),
         cmocka_unit_test(other_spaces_and_options),
+        cmocka_unit_test(errors_come_before_the_play),
+        cmocka_unit_test(sources_of_several_environments),
+        cmocka_unit_test(source_returns_at_steps),
         cmocka_unit_test(interrupted_leaves_no_files),
         cmocka_unit_test(every_failure_is_told),
         cmocka_unit_test(training_chooses_its_best),
