@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "data/store.h"
 #include "run/bench_internal.h"
+#include "run/learn.h"
 #include "run/train_job.h"
 #include "run/option_rows.h"
 
@@ -38,9 +39,10 @@ static const ppi_option rows[] = {
      .help = "Environments of act and env; 0 takes 8 for act, and what suits the environment for env."},
     {.name = "env", .type = PPI_OPT_STR, .offset = FIELD(env), .size = 128, .def = "",
      .help = "Environment that env steps; empty steps every one that is built in, on one thread, and an Atari game, each "
-             "for a tenth of --seconds."},
+             "for a tenth of --seconds. For train and act: whose observations and actions the network has; empty takes an "
+             "Atari frame, for learning histories a dark room."},
     {.name = "view", .type = PPI_OPT_STR, .offset = FIELD(view), .size = 16, .def = "",
-     .help = "What env shows: planes, grey84, ...; empty takes the first view, without --env every view."},
+     .help = "What --env shows: planes, grey84, ...; empty takes the first view, without --env every view."},
     {.name = "workers", .type = PPI_OPT_I64, .offset = FIELD(workers), .def = "1", .min = 0, .max = 1024,
      .help = "Threads of sampler and loader that decode frames; 0 takes every processor."},
     {.name = "sticky", .type = PPI_OPT_F64, .offset = FIELD(sticky), .def = "-1", .min = -1, .max = 1,
@@ -115,13 +117,30 @@ static pp_status make_plain(ppi_options *set) {
 
 /* What a method learns from here: frames of an Atari game; of learning histories those of the dark room, its cells and
    moves, the paper's model with the 200 steps of key-to-door. */
-static void choose_task(ppi_agent_config *cfg) {
+static void usual_task(ppi_agent_config *cfg) {
     enum { ROOM = 9, MOVES = 5 };
     cfg->obs = ppi_obs_spec_of(84, 84, 1);
     if (!cfg->method->histories) return;
     cfg->obs = (ppi_obs_spec){.view = "cells", .h = 1, .w = 1, .c = 2, .type = PP_OBS_CELLS, .high = {ROOM - 1, ROOM - 1}};
     cfg->env = strcmp(cfg->size, "paper") == 0 ? "dark/key-to-door" : "dark/room";
     for (int32_t i = 0; i < MOVES; i++) cfg->actions.list[cfg->actions.count++] = i;
+}
+
+/* The network sees and does what an environment has; cfg->env is the text of the options. */
+static pp_status task_of_env(ppi_agent_config *cfg, const ppi_bench_options *o) {
+    static const int64_t native[3] = {0, 0, 0};
+    char ids[1][PP_ENV_ID_BYTES];
+    ppi_env_options env;
+    ppi_learn_games games;
+    ppi_env_options_default(&env);
+    snprintf(env.view, sizeof env.view, "%s", o->view);
+    snprintf(ids[0], sizeof ids[0], "%.63s", o->env);
+    PPI_TRY(ppi_learn_games_open(&games, ids, 1, &env, native));
+    cfg->env = o->env;
+    cfg->obs = games.obs;
+    cfg->actions = games.actions;
+    ppi_learn_games_free(&games);
+    return PP_OK;
 }
 
 pp_status ppi_bench_net_open(ppi_bench_net *m, const ppi_bench_options *o) {
@@ -146,7 +165,10 @@ pp_status ppi_bench_net_open(ppi_bench_net *m, const ppi_bench_options *o) {
         .policy = ppi_dtype_is_bf16(o->dtype) ? PPI_DTYPE_POLICY_BF16 : PPI_DTYPE_POLICY_F32,
         .threads = ppi_thread_count(o->threads),
     };
-    choose_task(&cfg);
+    if (o->env[0] == '\0')
+        usual_task(&cfg);
+    else
+        PPI_TRY(task_of_env(&cfg, o));
     return ppi_agent_create(&m->agent, &cfg);
 }
 

@@ -185,7 +185,9 @@ static pp_status lock_folder(const ppi_sweep *sweep, int *fd) {
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return PP_OK;
     const pp_status s =
         errno == EWOULDBLOCK
-            ? ppi_fail(PP_ERR_EXISTS, "%s: another sweep is at work here", sweep->out)
+            ? ppi_fail(PP_ERR_EXISTS,
+                       "%s: another sweep is at work here; wait for it, or choose another --out",
+                       sweep->out)
             : ppi_fail_errno("%s: could not lock", path);
     close(*fd);
     return s;

@@ -10,8 +10,12 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "env/registry.h"
 #include "run/collect_learn.h"
 #include "run/eval.h"
+#include "run/eval_tasks.h"
+
+enum { NAME_SIZE = 160, MAX_GAMES = 256 };
 
 /* ---- training jobs --------------------------------------------------------------------------- */
 
@@ -65,6 +69,21 @@ static pp_status refuse(const ppi_sweep_recipe *r, const char *section, const pp
     return ppi_fail(PP_ERR_ARGUMENT, "%s: [%s] must not set %s: %s", r->path, section, name, hint);
 }
 
+/* The environments of option env have to exist. `where` is the section's head. */
+static pp_status check_envs(const ppi_sweep_recipe *r, const char *where, const ppi_options *set) {
+    ppi_buf text = {0};
+    int count = 0;
+    char(*ids)[PP_ENV_ID_BYTES] = ppi_calloc(MAX_GAMES, sizeof *ids);
+    pp_status s = ids == NULL ? ppi_oom("the list of games") : PP_OK;
+    if (s == PP_OK) s = ppi_options_get_text(set, "env", &text);
+    if (s == PP_OK && ppi_buf_text(&text)[0] == '\0')
+        s = ppi_fail(PP_ERR_ARGUMENT, "env names no environment");
+    if (s == PP_OK) s = ppi_env_expand(ids, MAX_GAMES, &count, ppi_buf_text(&text));
+    ppi_buf_free(&text);
+    ppi_free(ids);
+    return ppi_fail_context(s, "%s: [%s]", r->path, where);
+}
+
 static pp_status check_cell(const ppi_sweep_recipe *r, const ppi_sweep_cell *cell) {
     ppi_sweep_trainer t;
     pp_status s = ppi_sweep_trainer_open(&t, r, cell);
@@ -73,6 +92,7 @@ static pp_status check_cell(const ppi_sweep_recipe *r, const ppi_sweep_cell *cel
         s = refuse(r, "train", set, "out", "each run has its folder below the sweep's --out");
         if (s == PP_OK) s = refuse(r, "train", set, "seed", "seeds are set in [sweep]");
         if (s == PP_OK) s = refuse(r, "train", set, "resume", "runs always go on where they stood");
+        if (s == PP_OK && t.online != NULL) s = check_envs(r, "train", set);
         if (s == PP_OK && t.data != NULL)
             s = ppi_fail_context(ppi_train_job_resolve(t.data), "%s: cell %s", r->path, cell->name);
     }
@@ -89,14 +109,13 @@ static pp_status bind_eval(ppi_options *set, const ppi_method *method, ppi_eval_
 }
 
 static pp_status apply_eval(const ppi_sweep_recipe *r, const ppi_recipe_section *e,
-                            ppi_options *set) {
+                            ppi_options *set, const char *where) {
     const ppi_recipe_section *common = ppi_recipe_find(r, PPI_RECIPE_EVAL);
     if (common != NULL) PPI_TRY(ppi_recipe_apply(r, &common->settings, set));
     if (e != common) PPI_TRY(ppi_recipe_apply(r, &e->settings, set));
     PPI_TRY(refuse(r, "eval", set, "out", "results lie beside their run"));
     if (ppi_options_was_set(set, "env")) return PP_OK;
-    return ppi_fail(PP_ERR_ARGUMENT, "%s: [eval%s%s] needs env", r->path,
-                    e->name[0] != '\0' ? "." : "", e->name);
+    return ppi_fail(PP_ERR_ARGUMENT, "%s: [%s] needs env", r->path, where);
 }
 
 static pp_status check_eval(const ppi_sweep_recipe *r, const ppi_method *method,
@@ -104,11 +123,16 @@ static pp_status check_eval(const ppi_sweep_recipe *r, const ppi_method *method,
     ppi_eval_options eval;
     ppi_env_options env;
     ppi_options *set = NULL;
+    char where[NAME_SIZE];
     void *own = ppi_calloc(1, method->options_size);
     if (own == NULL) return ppi_oom("the method's options");
     pp_status s = ppi_options_create(&set);
+    snprintf(where, sizeof where, "eval%s%s", e->name[0] != '\0' ? "." : "", e->name);
     if (s == PP_OK) s = bind_eval(set, method, &eval, &env, own);
-    if (s == PP_OK) s = apply_eval(r, e, set);
+    if (s == PP_OK) s = apply_eval(r, e, set, where);
+    if (s == PP_OK) s = check_envs(r, where, set);
+    if (s == PP_OK && method->calls->act_task != NULL)
+        s = ppi_fail_context(ppi_run_tasks_check(eval.tasks), "%s: [%s]", r->path, where);
     ppi_options_destroy(set);
     ppi_free(own);
     return s;
@@ -133,6 +157,7 @@ static pp_status check_collect(const ppi_sweep_recipe *r, const ppi_recipe_secti
     if (s == PP_OK) s = refuse(r, "collect", set, "append", "a sweep collects a dataset once");
     if (s == PP_OK && !ppi_options_was_set(set, "env"))
         s = ppi_fail(PP_ERR_ARGUMENT, "%s:%" PRId64 ": the collection needs env", r->path, c->line);
+    if (s == PP_OK) s = check_envs(r, "collect", set);
     ppi_collect_job_destroy(job);
     return s;
 }

@@ -165,8 +165,13 @@ static void bury(crew *c, int index) {
     }
     pp_status s = PP_ERR_INTERNAL;
     if (WIFEXITED(how) && WEXITSTATUS(how) < PP_STATUS_COUNT) s = (pp_status)WEXITSTATUS(how);
-    if (WIFSIGNALED(how))
-        snprintf(w.error, sizeof w.error, "the process was killed by signal %d", WTERMSIG(how));
+    if (WIFSIGNALED(how)) {
+        snprintf(w.error, sizeof w.error, "the process was killed by signal %d%s", WTERMSIG(how),
+                 WTERMSIG(how) == SIGKILL ? ", as happens where memory runs out" : "");
+    } else if (s != PP_OK && w.error[0] == '\0') {
+        snprintf(w.error, sizeof w.error, "the process ended with exit status %d",
+                 WEXITSTATUS(how));
+    }
     c->work->ended(c->work->ctx, w.piece, s, w.error, ppi_clock_seconds() - w.start);
 }
 

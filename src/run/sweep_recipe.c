@@ -227,6 +227,13 @@ static pp_status read_axes(const ppi_sweep_recipe *r, axis *axes, int *count) {
         if (*count == MAX_GRID)
             return ppi_fail(PP_ERR_ARGUMENT, "%s:%" PRId64 ": more than %d keys in [grid]", r->path,
                             s->line, MAX_GRID);
+        for (int i = 0; i < *count; i++) {
+            if (strcmp(axes[i].setting->key, s->key) == 0)
+                return ppi_fail(PP_ERR_ARGUMENT,
+                                "%s:%" PRId64 ": %s is in [grid] twice; put all its values on one "
+                                "line",
+                                r->path, s->line, s->key);
+        }
         axis *a = &axes[(*count)++];
         *a = (axis){.setting = s};
         for (const char *at = s->value; ppi_sweep_item(&at, value, sizeof value); a->count++) {

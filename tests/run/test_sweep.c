@@ -256,6 +256,8 @@ static void bad_recipes_are_named(void **state) {
         {TRAIN EVAL, "the grid is empty"},
         {TRAIN "[grid]\noptim.lr =\n" EVAL, "optim.lr has no values"},
         {TRAIN "[grid]\noptim.lr = 1, , 2\n" EVAL, "empty value"},
+        {TRAIN "[grid]\noptim.lr = 1e-3\noptim.lr = 1e-4\n" EVAL,
+         "bad.ini:12: optim.lr is in [grid] twice"},
         {TRAIN "[grid]\noptim.lr = 1e-3, 1e-3\n" EVAL, "two cells are named 'lr=1e-3'"},
         {TRAIN "[gird]\noptim.lr = 1\n" EVAL,
          "bad.ini:10: unknown section [gird], did you mean [grid]?"},
@@ -282,6 +284,21 @@ static void bad_recipes_are_named(void **state) {
         FAILS(ppi_sweep_open(&sweep, "bad.ini", &o), PP_ERR_ARGUMENT, cases[i].error);
         assert_null(sweep);
     }
+    static const char *const unknown[][2] = {
+        {TRAIN "[cell.a]\n[eval]\n[eval.b]\nenv = arcade/cacth\n",
+         "[eval.b]: there is no environment 'arcade/cacth'"},
+        {TRAIN "[cell.a]\n[collect]\nenv = arcade/cacth\n" EVAL,
+         "[collect]: there is no environment 'arcade/cacth'"},
+        {"[train]\nmethod = dqn\nenv = arcade/cacth\n[cell.a]\n" EVAL,
+         "[train]: there is no environment 'arcade/cacth'"}};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        OK(ppi_file_write_atomic("bad.ini", unknown[i][0], strlen(unknown[i][0])));
+        FAILS(ppi_sweep_open(&sweep, "bad.ini", &o), PP_ERR_NOT_FOUND, unknown[i][1]);
+    }
+    static const char side[] = "[train]\nmethod = ad\nmodel = tiny\ndata = x\n[cell.a]\n"
+                               "[eval]\nenv = dark/room\ntasks = tests\n";
+    OK(ppi_file_write_atomic("bad.ini", side, strlen(side)));
+    FAILS(ppi_sweep_open(&sweep, "bad.ini", &o), PP_ERR_ARGUMENT, "[eval]: tasks 'tests'");
     static const char method[] = TRAIN "[cell.a]\nmethod = bcc\n" EVAL;
     OK(ppi_file_write_atomic("bad.ini", method, strlen(method)));
     FAILS(ppi_sweep_open(&sweep, "bad.ini", &o), PP_ERR_NOT_FOUND, "bcc");
