@@ -494,7 +494,8 @@ static const ppi_agent_calls calls = {
 
 #define SHARED_MEMBERS                                                                             \
     .tables = tables, .table_count = sizeof tables / sizeof tables[0],                             \
-    .options_size = sizeof(ppi_ad_options), .sizes = sizes, .default_batch = default_batch,        \
+    .options_size = sizeof(ppi_ad_options), .sizes = sizes, .usual_size = "cpu",                   \
+    .default_batch = default_batch,                                                                \
     .create = create, .calls = &calls, .histories = true
 
 const ppi_method ppi_method_ad = {

@@ -131,6 +131,7 @@ struct ppi_method {
     int table_count;
     size_t options_size;
     const char *const *sizes; /* names for --model, smallest first, NULL-terminated */
+    const char *usual_size;   /* taken where --model is not given; NULL = "small" */
     pp_status (*recipe)(ppi_options *set, const char *size);
     int64_t (*default_batch)(const char *size);
     pp_status (*create)(ppi_agent **out, const ppi_agent_config *cfg);
@@ -159,6 +160,8 @@ pp_status ppi_method_bind(const ppi_method *m, ppi_options *set, void *options);
 /* After all options were read: fills what the user did not set from the recipe of a size (source
    "recipe <size>"). PP_ERR_NOT_FOUND names the sizes. */
 pp_status ppi_method_apply_recipe(const ppi_method *m, ppi_options *set, const char *size);
+/* The size that is taken where none was asked for; static. */
+const char *ppi_method_usual_size(const ppi_method *m);
 /* Batch size of the recipe of a size. */
 int64_t ppi_method_default_batch(const ppi_method *m, const char *size);
 

@@ -63,6 +63,10 @@ pp_status ppi_method_apply_recipe(const ppi_method *m, ppi_options *set, const c
     return m->recipe != NULL ? m->recipe(set, size) : PP_OK;
 }
 
+const char *ppi_method_usual_size(const ppi_method *m) {
+    return m->usual_size != NULL ? m->usual_size : "small";
+}
+
 int64_t ppi_method_default_batch(const ppi_method *m, const char *size) {
     return m->default_batch(size);
 }
@@ -75,7 +79,7 @@ pp_status ppi_agent_create(ppi_agent **out, const ppi_agent_config *cfg) {
     if (c.threads < 1)
         return ppi_fail(PP_ERR_ARGUMENT, "an agent of %d threads was asked for, expected 1 or more",
                         c.threads);
-    if (c.size == NULL) c.size = "small";
+    if (c.size == NULL) c.size = ppi_method_usual_size(c.method);
     if (c.backend == NULL) c.backend = ppi_cpu_backend();
     PPI_TRY(check_size(c.method, c.size));
     PPI_TRY(ppi_cpu_isa_check());

@@ -180,6 +180,8 @@ pp_status ppi_train_job_resolve(ppi_train_job *job) {
                         "while they play (polyplay info --methods), --eval.env for evaluations",
                         job->method->name);
     }
+    if (job->run.model[0] == '\0')
+        PPI_TRY(ppi_options_set(job->set, "model", ppi_method_usual_size(job->method), "default"));
     PPI_TRY(ppi_method_apply_recipe(job->method, job->set, job->run.model));
     if (job->run.batch > 0) return PP_OK;
     char text[32];

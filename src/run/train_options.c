@@ -23,8 +23,9 @@ static const ppi_option rows[] = {
      .type = PPI_OPT_STR,
      .offset = FIELD(model),
      .size = 32,
-     .def = "small",
-     .help = "Size of the network, for example tiny, small, 10m."},
+     .def = "",
+     .help = "Size of the network, for example tiny, small, 10m; empty takes small, of ad and ed "
+             "cpu."},
     {.name = "data",
      .type = PPI_OPT_STR,
      .offset = FIELD(data),

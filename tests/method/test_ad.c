@@ -113,6 +113,23 @@ static void told_of_ends(void **state) {
     }
 }
 
+/* What --model stands for when it is not given is a size of every method that learns from data. */
+static void usual_sizes(void **state) {
+    (void)state;
+    int seen = 0;
+    for (int i = 0; i < ppi_method_count(); i++) {
+        const ppi_method *m = ppi_method_at(i);
+        if (m->learner != NULL) continue;
+        bool there = false;
+        for (int k = 0; m->sizes[k] != NULL; k++)
+            there = there || strcmp(m->sizes[k], ppi_method_usual_size(m)) == 0;
+        if (!there) fail_msg("%s has no size %s", m->name, ppi_method_usual_size(m));
+        seen++;
+    }
+    assert_true(seen >= 4);
+    assert_string_equal(ppi_method_usual_size(&ppi_method_ed), "cpu");
+}
+
 /* Bit-exact: nothing from a_t on reaches the logits of a_t; everything before a_t does. */
 static void causality(void **state) {
     (void)state;
@@ -379,6 +396,7 @@ int main(void) {
         cmocka_unit_test(experts),
         cmocka_unit_test(environments),
         cmocka_unit_test(told_of_ends),
+        cmocka_unit_test(usual_sizes),
         cmocka_unit_test(causality),
         cmocka_unit_test(training),
         cmocka_unit_test(masks),
