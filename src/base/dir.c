@@ -1,6 +1,7 @@
 /* Folders: creation, removal, sorted listings. */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,6 +39,26 @@ pp_status ppi_dir_make(const char *path) {
         part[i] = '/';
     }
     return make_one(part);
+}
+
+pp_status ppi_dir_check_writable(const char *path) {
+    char above[PPI_PATH_SIZE];
+    struct stat info;
+    if (strlen(path) >= sizeof above)
+        return ppi_fail(PP_ERR_ARGUMENT, "folder name of %zu bytes is too long", strlen(path));
+    snprintf(above, sizeof above, "%s", path);
+    while (stat(above, &info) != 0) {
+        if (errno != ENOENT && errno != ENOTDIR) return ppi_fail_errno("'%s'", above);
+        char next[PPI_PATH_SIZE];
+        PPI_TRY(ppi_path_dir(next, sizeof next, above));
+        if (strcmp(next, above) == 0) break;
+        memcpy(above, next, sizeof above);
+    }
+    if (!ppi_dir_exists(above))
+        return ppi_fail(PP_ERR_IO, "nothing can be written to '%s': '%s' is no folder", path,
+                        above);
+    if (access(above, W_OK | X_OK) == 0) return PP_OK;
+    return ppi_fail_errno("nothing can be written to '%s': '%s'", path, above);
 }
 
 static int compare_names(const void *a, const void *b) {

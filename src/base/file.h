@@ -58,6 +58,10 @@ pp_status ppi_file_size(const char *path, int64_t *bytes);
 /* Creates a folder and its missing parents; an existing folder is no failure. */
 pp_status ppi_dir_make(const char *path);
 
+/* PP_OK where `path` is a folder that can be written to, or could be made: the nearest folder above
+ * it that exists can be written to. Else PP_ERR_IO names it; makes nothing. */
+pp_status ppi_dir_check_writable(const char *path);
+
 /* Removes a file or a folder with all content; links are removed, not followed; a missing path is
  * no failure. */
 pp_status ppi_dir_remove(const char *path);

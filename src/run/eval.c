@@ -394,6 +394,7 @@ static pp_status evaluate(ppi_eval_job *job, ppi_eval_play *plays, int n, ppi_bu
         PPI_TRY(ppi_loaded_create(&job->from.loaded, job->from.set, o->preset, (uint64_t)o->seed, o->dtype,
                                   ppi_thread_count(o->threads)));
     }
+    PPI_TRY(ppi_eval_record_check_folder(job));
     if (job->from.loaded.agent != NULL && ppi_agent_in_context(job->from.loaded.agent))
         return ppi_eval_in_context(job, plays, n, report, r);
     PPI_TRY(check_context_options(job));

@@ -313,18 +313,38 @@ static pp_status write_all(ppi_jsonw *w, const ppi_eval_job *job, const ppi_eval
     return ppi_jsonw_finish(w);
 }
 
-/* <run>/eval/<games>__<protocol>__<seed>__<time>.json, or what --out says. */
+/* True where --out names the record itself, not its folder. */
+static bool names_record(const ppi_eval_job *job) {
+    const size_t len = strlen(job->eval.out);
+    return len > 5 && strcmp(job->eval.out + len - 5, ".json") == 0;
+}
+
+/* Of the record: <run>/eval, or what --out says. */
+static pp_status record_folder(char *out, size_t size, const ppi_eval_job *job) {
+    if (names_record(job)) return ppi_path_dir(out, size, job->eval.out);
+    if (job->eval.out[0] != '\0') return ppi_path_join(out, size, job->eval.out);
+    char run_dir[PPI_PATH_SIZE] = "";
+    if (!job->from.loaded.random) ppi_checkpoint_run_dir(run_dir, job->from.loaded.checkpoint.folder);
+    return ppi_path_join(out, size, run_dir, "eval");
+}
+
+pp_status ppi_eval_record_check_folder(const ppi_eval_job *job) {
+    char folder[PPI_PATH_SIZE];
+    PPI_TRY(record_folder(folder, sizeof folder, job));
+    return ppi_dir_check_writable(folder);
+}
+
+/* <folder>/<games>__<protocol>__<seed>__<time>.json, or what --out says. */
 pp_status ppi_eval_record_path(char *out, size_t size, const ppi_eval_job *job,
                                const ppi_eval_play *plays, int n) {
-    const size_t len = strlen(job->eval.out);
     char stem[224];
     char name[256];
     char folder[PPI_PATH_SIZE];
-    if (len > 5 && strcmp(job->eval.out + len - 5, ".json") == 0) {
-        char dir[PPI_PATH_SIZE];
+    PPI_TRY(record_folder(folder, sizeof folder, job));
+    PPI_TRY(ppi_dir_make(folder));
+    if (names_record(job)) {
         snprintf(out, size, "%s", job->eval.out);
-        PPI_TRY(ppi_path_dir(dir, sizeof dir, out));
-        return ppi_dir_make(dir);
+        return PP_OK;
     }
     char games[96];
     snprintf(games, sizeof games, "%.60s", plays[0].env);
@@ -334,14 +354,6 @@ pp_status ppi_eval_record_path(char *out, size_t size, const ppi_eval_job *job,
     }
     snprintf(stem, sizeof stem, "%s__%s__%" PRId64 "__%lld", games, plays[0].protocol,
              job->eval.seed, (long long)ppi_clock_wall());
-    if (len > 0) {
-        snprintf(folder, sizeof folder, "%s", job->eval.out);
-    } else {
-        char run_dir[PPI_PATH_SIZE] = "";
-        if (!job->from.loaded.random) ppi_checkpoint_run_dir(run_dir, job->from.loaded.checkpoint.folder);
-        PPI_TRY(ppi_path_join(folder, sizeof folder, run_dir, "eval"));
-    }
-    PPI_TRY(ppi_dir_make(folder));
     for (int k = 0; k < 1000; k++) { /* no record ever replaces another */
         snprintf(name, sizeof name, k == 0 ? "%s.json" : "%s_%d.json", stem, k);
         PPI_TRY(ppi_path_join(out, size, folder, name));

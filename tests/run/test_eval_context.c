@@ -373,6 +373,7 @@ static void errors_come_before_the_play(void **state) {
         {"source=" BANDIT, NULL},
         {"env=dark/room,dark/room-hard", NULL},
         {"env=dark/room,dark/key-to-door", "source=" BANDIT, NULL},
+        {"out=runs/room/config.resolved.ini/records", NULL},
     };
     static const struct {
         pp_status status;
@@ -382,6 +383,7 @@ static void errors_come_before_the_play(void **state) {
         {PP_ERR_ARGUMENT, "is of bandit/train, not of dark/room"},
         {PP_ERR_SHAPE, "dark/room-hard shows values up to 16 in component 0"},
         {PP_ERR_ARGUMENT, "no dataset of an environment that is played"},
+        {PP_ERR_IO, "'runs/room/config.resolved.ini' is no folder"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
