@@ -192,6 +192,28 @@ static void failing_cell_lets_others_go_on(void **state) {
     ppi_buf_free(&report);
 }
 
+/* Every recipe that comes with the program opens, and every option of its cells, collections and
+ * evaluations is accepted. */
+static void recipes_are_valid(void **state) {
+    (void)state;
+    const char *root = getenv("PP_SOURCE_DIR");
+    char folder[1024];
+    char path[1280];
+    ppi_dir_listing listing;
+    assert_non_null(root);
+    OK(ppi_path_join(folder, sizeof folder, root, "recipes"));
+    OK(ppi_dir_list(folder, &listing));
+    assert_true(listing.count >= 9);
+    for (int64_t i = 0; i < listing.count; i++) {
+        ppi_buf plan = {0};
+        OK(ppi_path_join(path, sizeof path, folder, listing.names[i]));
+        plan_sweep(path, "runs/recipe", &plan);
+        assert_has(ppi_buf_text(&plan), "seed 1: to be trained for ");
+        ppi_buf_free(&plan);
+    }
+    ppi_dir_listing_free(&listing);
+}
+
 static void dry_run_touches_nothing(void **state) {
     ppi_buf plan = {0};
     (void)state;
@@ -385,6 +407,7 @@ int main(void) {
         cmocka_unit_test(killed_runs_go_on),
         cmocka_unit_test(interruption_stops_and_saves),
         cmocka_unit_test(failing_cell_lets_others_go_on),
+        cmocka_unit_test(recipes_are_valid),
         cmocka_unit_test(dry_run_touches_nothing),
         cmocka_unit_test(chosen_cells_alone_are_run),
         cmocka_unit_test(changed_recipes_are_told),
