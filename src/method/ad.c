@@ -115,7 +115,7 @@ static const recipe_row recipe_rows[] = {
     {"model.attention-dropout", {"0", "0", "-1"}},
     {"model.mask", {"0", "0.3", "-1"}},
     {"model.smooth-cells", {"on", "on", "off"}},
-    {"model.label-smoothing", {"0", "-1", "-1"}},
+    {"model.label-smoothing", {"0", "0", "-1"}},
     {"model.episode-ends", {"off", "auto", "off"}},
     {"model.lstm", {"32", "128", "512"}},
     {"model.dense", {"32", "128", "256"}},
