@@ -232,12 +232,16 @@ static void sweep_runs_a_recipe(void **state) {
                                "[grid]\nqtable.lr = 0.1, 0.5\n"
                                "[eval]\nenv = dark/room\nepisodes = 2\n";
     static const char bad[] = "[train]\nmethod = qtable\nsteps = 200\n"
-                              "[cell.good]\nenv = dark/room\n[cell.bad]\nenv = dark/hall\n"
+                              "[cell.good]\nenv = dark/room\n[cell.bad]\nenv = watermaze\n"
                               "[eval]\nenv = dark/room\nepisodes = 2\n";
+    static const char wrong[] = "[train]\nmethod = qtable\nsteps = 200\n"
+                                "[cell.good]\nenv = dark/room\n[cell.bad]\nenv = dark/hall\n"
+                                "[eval]\nenv = dark/room\nepisodes = 2\n";
     (void)state;
     assert_int_equal(ppi_dir_remove("r3"), PP_OK);
     assert_int_equal(ppi_file_write_atomic("good.ini", good, strlen(good)), PP_OK);
     assert_int_equal(ppi_file_write_atomic("bad.ini", bad, strlen(bad)), PP_OK);
+    assert_int_equal(ppi_file_write_atomic("wrong.ini", wrong, strlen(wrong)), PP_OK);
     expect(2, "sweep", "sweep needs a recipe");
     expect(1, "sweep nowhere.ini", "nowhere.ini");
     expect(2, "sweep good.ini --only lr=0.2", "did you mean");
@@ -246,6 +250,7 @@ static void sweep_runs_a_recipe(void **state) {
     expect(0, "sweep good.ini --out r3 --jobs 2 --threads 1", "[2/2] lr=0.");
     assert_non_null(strstr(output, "table r3/good.csv, figure r3/good.svg"));
     expect(0, "sweep good.ini --out r3", "[2/2] lr=0.5 seed 1: 200 updates, mean return");
+    expect(1, "sweep wrong.ini --out r4", "there is no environment 'dark/hall'");
     expect(1, "sweep bad.ini --out r3", "1 of 2 runs failed");
     assert_non_null(strstr(output, "good  1/1"));
 }
