@@ -59,7 +59,8 @@ pp_status ppi_file_size(const char *path, int64_t *bytes);
 pp_status ppi_dir_make(const char *path);
 
 /* PP_OK where `path` is a folder that can be written to, or could be made: the nearest folder above
- * it that exists can be written to. Else PP_ERR_IO names it; makes nothing. */
+ * it that exists can be written to. PP_ERR_IO where that is no folder, else the status that fits
+ * what the system says; both name it. Makes nothing. */
 pp_status ppi_dir_check_writable(const char *path);
 
 /* Removes a file or a folder with all content; links are removed, not followed; a missing path is

@@ -43,7 +43,7 @@ pp_status ppi_eval_reference(ppi_score_reference *out, const char *env, bool car
    episodes. */
 pp_status ppi_eval_play_open(ppi_eval_job *job, ppi_eval_play *play);
 
-/* Before the play: PP_ERR_IO where the record's folder could not be made or written to. */
+/* Before the play: fails as ppi_dir_check_writable where the record's folder could not be written. */
 pp_status ppi_eval_record_check_folder(const ppi_eval_job *job);
 /* Writes the evaluation record and puts its path into result->record. */
 pp_status ppi_eval_record_write(const ppi_eval_job *job, const ppi_eval_play *plays, int n,
